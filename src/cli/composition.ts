@@ -1,0 +1,45 @@
+/**
+ * What the commands need of the composition root. It is handed to them and loaded only when a command asks for it,
+ * so that `--help` loads nothing and a test can bring a store of its own.
+ */
+import type { Config } from '../config/index.ts'
+import type { EventStore } from '../events/index.ts'
+import type { NostrEvent } from '../nostr/index.ts'
+import type { Logger } from '../platform/index.ts'
+
+export interface RunningStoa {
+  /** Where it can be reached: `ws://127.0.0.1:7777`. */
+  readonly addresses: readonly string[]
+  /** At most ten lines for the person who started it: what runs, where, where the data is. */
+  summary(): readonly string[]
+  /** Takes over what may change without a restart; absent while nothing may but the log level. */
+  reload?(config: Config): void
+  /** Finishes what was begun, then lets go of sockets, threads and files. */
+  stop(): Promise<void>
+}
+
+/** Checks signatures, many at a time. Ids are compared by the caller. */
+export interface BatchVerifier {
+  /** How it works, for people: `libsecp256k1 of the system`. */
+  readonly name: string
+  /** Whether the system's libsecp256k1 does the work. */
+  readonly isNative: boolean
+  /** For each event: does `sig` sign `id` with `pubkey` (BIP-340)? */
+  verifyBatch(events: readonly NostrEvent[]): readonly boolean[] | Promise<readonly boolean[]>
+  close?(): void | Promise<void>
+}
+
+export interface StoreReport {
+  readonly isSound: boolean
+  /** One line each for people: what was looked at, what was found. */
+  readonly lines: readonly string[]
+}
+
+export interface Composition {
+  startStoa(config: Config, deps: { readonly logger: Logger }): Promise<RunningStoa>
+  /** @throws AppError STORE_LOCKED when a running program holds the data folder. */
+  openEventStore(config: Config): Promise<EventStore>
+  createEventVerifier(config: Config): BatchVerifier | Promise<BatchVerifier>
+  /** Reads the whole store and checks every checksum; changes nothing. @throws AppError STORE_LOCKED */
+  verifyEventStore(config: Config): Promise<StoreReport>
+}

@@ -1,0 +1,6 @@
+/** The door of the command line. */
+export type { BatchVerifier, Composition, RunningStoa, StoreReport } from './composition.ts'
+export type { CliContext } from './context.ts'
+export { requireNode } from './node-version.ts'
+export { runCli } from './run-cli.ts'
+export { interruptedBySignals } from './signals.ts'

@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { type Config, listSettings, settingValue } from '../config/index.ts'
+import { AppError } from '../kernel/index.ts'
+import { createLogger, type Logger } from '../platform/index.ts'
+import type { RunningStoa } from './composition.ts'
+import { configFor } from './config-for.ts'
+import { type CliCommand, type CliContext, EXIT, EXIT_CODES_HELP } from './context.ts'
+
+/** A stop that takes longer has met something that does not end; the data is safe, so the process goes. */
+const STOP_TIMEOUT_MS = 30_000
+
+export const startCommand: CliCommand = {
+  configure(command, context, finish) {
+    command
+      .option('--host <address>', 'address to listen on (relay.host)')
+      .option('--port <number>', 'port for WebSocket and HTTP, 0 for any free one (relay.port)')
+      .option('--threads <number>', 'threads of the relay, or auto (relay.threads)')
+      .addHelpText(
+        'after',
+        `
+SIGINT or SIGTERM stops gracefully, a second one at once. SIGHUP reads the configuration again.
+${EXIT_CODES_HELP}
+
+Examples:
+  stoa start                                     on http://localhost:7777, data in ./data
+  stoa start --data /var/lib/stoa --host 0.0.0.0 --port 80
+  STOA_RELAY__NAME="My relay" stoa start
+  stoa start --config /etc/stoa.toml`,
+      )
+      .action(async () => finish(await start(command, context)))
+  },
+}
+
+async function start(command: Command, context: CliContext): Promise<number> {
+  const { config } = configFor(command, context)
+  const logger = createLogger(config.log)
+  const { startStoa } = await context.compose()
+  const stoa = await startStoa(config, { logger })
+  for (const line of stoa.summary()) context.stdout.write(`${line}\n`)
+
+  const stopReloading = reloadOnHangup({
+    config,
+    logger,
+    stoa,
+    load: () => configFor(command, context).config,
+  })
+  await untilAborted(context.interrupted)
+  stopReloading()
+  return await stopInTime(stoa, logger)
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+async function stopInTime(stoa: RunningStoa, logger: Logger): Promise<number> {
+  const patience = new AbortController()
+  const timeout = delay(STOP_TIMEOUT_MS, 'timeout', { ref: false, signal: patience.signal }).catch(
+    () => 'cancelled',
+  )
+  logger.info('stoa.stopping')
+  const outcome = await Promise.race([stoa.stop().then(() => 'stopped'), timeout])
+  patience.abort()
+  if (outcome === 'stopped') {
+    logger.info('stoa.stopped')
+    return EXIT.ok
+  }
+  logger.error({ waitedMs: STOP_TIMEOUT_MS }, 'stoa.stop_timed_out')
+  process.exit(EXIT.failed)
+}
+
+interface ReloadDeps {
+  readonly config: Config
+  readonly logger: Logger
+  readonly stoa: RunningStoa
+  readonly load: () => Config
+}
+
+/** Reads the configuration again on SIGHUP; one with a mistake changes nothing. Returns how to stop listening. */
+function reloadOnHangup({ config, logger, stoa, load }: ReloadDeps): () => void {
+  let current = config
+  const reload = (): void => {
+    const next = loadOrRefuse(load, logger)
+    if (next === undefined) return
+    const changed = changedSettings(current, next)
+    logger.level = next.log.level
+    stoa.reload?.(next)
+    current = next
+    logger.info({ changed: changed.live }, 'config.reloaded')
+    if (changed.needRestart.length > 0)
+      logger.warn({ settings: changed.needRestart }, 'config.restart_needed')
+  }
+  // Windows sends SIGHUP when the console closes, which is no wish for a reload.
+  if (process.platform === 'win32') return () => undefined
+  process.on('SIGHUP', reload)
+  return () => process.off('SIGHUP', reload)
+}
+
+function loadOrRefuse(load: () => Config, logger: Logger): Config | undefined {
+  try {
+    return load()
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    logger.error({ reason: error.message }, 'config.refused')
+    return undefined
+  }
+}
+
+/** The settings whose value differs, apart by whether a running program can take them over. */
+export function changedSettings(before: Config, after: Config): { live: string[]; needRestart: string[] } {
+  const differing = listSettings().filter(
+    ({ key }) => JSON.stringify(settingValue(before, key)) !== JSON.stringify(settingValue(after, key)),
+  )
+  return {
+    live: differing.filter(({ reloadable }) => reloadable).map(({ key }) => key),
+    needRestart: differing.filter(({ reloadable }) => !reloadable).map(({ key }) => key),
+  }
+}

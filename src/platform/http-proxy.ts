@@ -1,0 +1,55 @@
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream'
+
+/** The application answers within this, or the client is told that it did not. */
+const TIMEOUT_MS = 30_000
+
+/** Headers that speak of one connection only (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Passes requests on to a server on a Unix socket of this machine, body and answer as they are. */
+export function proxyToSocket(
+  socketPath: string,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.has(name)),
+    )
+    const address = request.socket.remoteAddress ?? ''
+    const forwardedFor = [request.headers['x-forwarded-for'], address].flat().filter(Boolean).join(', ')
+    const upstream = httpRequest({
+      socketPath,
+      method: request.method,
+      path: request.url,
+      headers: { ...headers, 'x-forwarded-for': forwardedFor },
+      timeout: TIMEOUT_MS,
+    })
+    upstream.on('response', (answer) => {
+      const kept = Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))
+      response.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept))
+      // A broken answer can only be cut short: its head is gone already.
+      pipeline(answer, response, () => {})
+    })
+    upstream.on('timeout', () => upstream.destroy(new Error('no answer in time')))
+    upstream.on('error', () => refuse(response))
+    response.on('close', () => upstream.destroy())
+    request.pipe(upstream)
+  }
+}
+
+function refuse(response: ServerResponse): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  const body = { error: { code: 'UNAVAILABLE', message: 'The application does not answer at the moment.' } }
+  response.writeHead(502, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body))
+}

@@ -1,0 +1,128 @@
+/**
+ * The application's HTTP server: everything that is neither the relay's WebSocket nor its NIP-11 document. It opens
+ * no port of its own: the relay's listener hands requests on, in the same thread by `handle`, from another thread
+ * over a Unix socket.
+ */
+import { chmod, rm } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import type { Registry } from 'prom-client'
+import { type HomePageFacts, homePage } from './home-page.ts'
+import type { Logger } from './logging.ts'
+
+export interface ComponentHealth {
+  readonly status: 'ok' | 'degraded' | 'failed'
+  /** Facts beside it, with units in their names; never a secret. */
+  readonly [fact: string]: string | number | boolean
+}
+
+/** One entry for each part of the program. */
+export type Health = Readonly<Record<string, ComponentHealth>>
+
+export interface HttpServerDeps {
+  readonly logger: Logger
+  /** Asked on every `/health`; must answer at once. */
+  readonly health: () => Health | Promise<Health>
+  readonly metrics: Registry
+  readonly site: HomePageFacts
+}
+
+export interface HttpServer {
+  /** For parts that add their routes; before the first request. */
+  readonly app: FastifyInstance
+  /** Answers one request that a listener of somebody else has received. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** Listens on a Unix socket that only this user may open; a file that was left there is replaced. */
+  listenUnix(path: string): Promise<void>
+  /** Finishes open requests and stops listening. */
+  close(): Promise<void>
+}
+
+/** An application request is a form or a small document; events come over the WebSocket. */
+const MAX_BODY_BYTES = 1024 * 1024
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** Makes the server with `/`, `/health`, `/healthz` and `/metrics`; it is ready to `handle` when this resolves. */
+export async function createHttpServer({
+  logger,
+  health,
+  metrics,
+  site,
+}: HttpServerDeps): Promise<HttpServer> {
+  const log: FastifyBaseLogger = logger.child({ part: 'http' })
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+  })
+  refuseInOneShape(app)
+  addHealth(app, health)
+  app.get('/metrics', async (_request, reply) => {
+    return reply.type(metrics.contentType).send(await metrics.metrics())
+  })
+  app.get('/', async (request, reply) => {
+    const page = homePage(site, request.headers.host)
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', page.policy)
+      .send(page.html)
+  })
+  await app.ready()
+  return {
+    app,
+    handle: (request, response) => app.routing(request, response),
+    listenUnix: (path) => listenUnix(app, path),
+    close: () => app.close(),
+  }
+}
+
+function addHealth(app: FastifyInstance, health: HttpServerDeps['health']): void {
+  app.get('/health', async (_request, reply) => {
+    const components = await health()
+    const status = worstOf(components)
+    return reply
+      .code(status === 'failed' ? 503 : 200)
+      .header('cache-control', 'no-store')
+      .send({ status, components })
+  })
+  // Liveness: that it answers at all is the answer.
+  app.get('/healthz', async (_request, reply) => reply.type('text/plain').send('ok\n'))
+}
+
+function worstOf(components: Health): ComponentHealth['status'] {
+  const statuses = Object.values(components).map(({ status }) => status)
+  if (statuses.includes('failed')) return 'failed'
+  return statuses.includes('degraded') ? 'degraded' : 'ok'
+}
+
+/** Every refusal has the shape `{error: {code, message}}`. What went wrong inside is for the log only. */
+function refuseInOneShape(app: FastifyInstance): void {
+  app.setNotFoundHandler((request, reply) => {
+    const message = `Nothing is served at ${request.method} ${request.url.split('?')[0]}.`
+    return reply.code(404).send({ error: { code: 'NOT_FOUND', message } })
+  })
+  app.setErrorHandler(
+    (error: Error & { readonly statusCode?: number; readonly code?: string }, request, reply) => {
+      const status = error.statusCode ?? 500
+      if (status >= 500) {
+        request.log.error(
+          { err: error, method: request.method, route: request.routeOptions.url },
+          'http.failed',
+        )
+        return reply
+          .code(500)
+          .send({ error: { code: 'INTERNAL', message: 'The server could not answer this.' } })
+      }
+      return reply.code(status).send({ error: { code: error.code ?? 'BAD_REQUEST', message: error.message } })
+    },
+  )
+}
+
+async function listenUnix(app: FastifyInstance, path: string): Promise<void> {
+  // The data folder is locked by now, so a socket file in it belongs to a process that is gone.
+  if (!path.startsWith('\\\\.\\pipe\\')) await rm(path, { force: true })
+  await app.listen({ path, listenTextResolver: () => 'http.listening' })
+  if (!path.startsWith('\\\\.\\pipe\\')) await chmod(path, 0o600)
+}

@@ -1,0 +1,13 @@
+/** The door of what every part may use: log, metrics, HTTP. */
+export {
+  type ComponentHealth,
+  createHttpServer,
+  type Health,
+  type HttpServer,
+  type HttpServerDeps,
+} from './http.ts'
+export { proxyToSocket } from './http-proxy.ts'
+export { createLogger, type Logger, type LoggingOptions } from './logging.ts'
+export { createMetricsRegistry, type Registry } from './metrics.ts'
+export { createSignatureVerifier } from './signatures/create-verifier.ts'
+export type { SignatureVerifier, VerifierChoice } from './signatures/verifier.ts'
