@@ -1,0 +1,1 @@
+export type { EventCursor, EventPage, EventStore, PutOutcome, StoreStats } from './store.ts'

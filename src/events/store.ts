@@ -1,0 +1,88 @@
+import type { Filter } from '../nostr/index.ts'
+
+/**
+ * The event store port. Three engines implement it (memory, log, and PostgreSQL for clusters) and all pass
+ * `contract.ts`. Events go in and come out as their canonical JSON bytes (`serializeEvent`), so a stored
+ * event is never re-serialized.
+ */
+export interface EventStore {
+  /**
+   * Decides and stores a batch, in order, as one durable group: the promise resolves after the group is on
+   * disk, and every outcome is then final. Later events of a batch see the earlier ones.
+   *
+   * @param batch canonical JSON bytes of events whose shape, id and signature were already checked.
+   * @param nowSeconds the time that expiry (NIP-40) is judged by.
+   */
+  put(batch: readonly Uint8Array[], nowSeconds: number): Promise<readonly PutOutcome[]>
+  /** Is this id stored, durably, and not removed? */
+  has(id: string): boolean | Promise<boolean>
+  /** Opens a query; nothing is read until `next` is called. See `EventCursor`. */
+  query(filters: readonly Filter[], nowSeconds: number): EventCursor
+  /** How many different visible events match any of the filters; `limit` is ignored (NIP-45). */
+  count(filters: readonly Filter[], nowSeconds: number): number | Promise<number>
+  /** Removes events by id for good (operator, retention); resolves to how many were there. Durable. */
+  remove(ids: readonly string[]): Promise<number>
+  /** Removes what has expired (NIP-40); resolves to how many. */
+  sweepExpired(nowSeconds: number): Promise<number>
+  stats(): StoreStats
+  close(): Promise<void>
+}
+
+export type PutOutcome =
+  /** Now stored and visible. `seq` rises with every event stored. */
+  | { readonly status: 'stored'; readonly seq: number }
+  /** The same id is already stored. */
+  | { readonly status: 'duplicate' }
+  /** Replaceable or addressable, and a newer version (or one of the same second with a lower id) is stored. */
+  | { readonly status: 'superseded' }
+  /** Its author (or, for a gift wrap, its recipient) has deleted it (NIP-09). */
+  | { readonly status: 'deleted' }
+  /** Its `expiration` has passed (NIP-40). */
+  | { readonly status: 'expired' }
+  /** Ephemeral kinds (NIP-01) are never stored. */
+  | { readonly status: 'ephemeral' }
+  /** The storage could not take it; nothing of it is stored. `message` is fit for the operator's log. */
+  | { readonly status: 'failed'; readonly message: string }
+
+/**
+ * A query in progress. The result is, for each filter, its newest `limit` visible matches; the union of
+ * these, each event once, newest `created_at` first and lowest id first within a second.
+ */
+export interface EventCursor {
+  /**
+   * The next at most `maxEvents` events. A cursor may return fewer (even none) before it is done, to give
+   * others their turn. Holding a cursor between calls holds no resources.
+   */
+  next(maxEvents: number): EventPage | Promise<EventPage>
+  /** Nothing more will be asked. Only needed before the last page, and only where an engine has it. */
+  close?(): void
+}
+
+/** A page of events as bytes. Valid until the store's next turn; views taken from it live on. */
+export interface EventPage {
+  readonly count: number
+  /** True on the last page. */
+  readonly done: boolean
+  /**
+   * `lastSeq` at the time of `query()`, the same on every page: events with a higher `seq` are not part of the
+   * answer, so whoever also listens to new events delivers those, and only those, as live ones.
+   */
+  readonly snapshotSeq: number
+  /** Length in bytes of the `index`-th event's JSON. */
+  byteLengthAt(index: number): number
+  /** The `index`-th event's JSON where it is stored: to be read only, and good for as long as it is held. */
+  viewAt(index: number): Buffer
+  /** Copies the `index`-th event's JSON into `target` at `at`; returns the number of bytes written. */
+  copyAt(index: number, target: Buffer, at: number): number
+}
+
+export interface StoreStats {
+  /** Events that a query can find (expired ones count until swept). */
+  readonly events: number
+  /** Bytes on disk; 0 for an engine without one. */
+  readonly diskBytes: number
+  /** Bytes of memory that indexes and caches hold. */
+  readonly memoryBytes: number
+  /** Rises by one with every event stored; the `seq` of the newest. */
+  readonly lastSeq: number
+}
