@@ -1,0 +1,5 @@
+export { type LogStore, type LogStoreOptions, openLogStore } from './log-store.ts'
+export type { StoreNotice } from './notices.ts'
+export { RemoteStore } from './remote/remote-store.ts'
+export { serveLogStore } from './remote/serve-store.ts'
+export { type LogStoreReport, verifyLogStore } from './verify-store.ts'
