@@ -1,0 +1,190 @@
+import type { EventStore, PutOutcome } from '../events/index.ts'
+import { type Clock, systemClock } from '../kernel/index.ts'
+import { canonicalize, isEphemeral, type NostrEvent, okMessage, reason } from '../nostr/index.ts'
+import type { SignatureVerifier } from '../platform/index.ts'
+import type { Counters } from './counters.ts'
+import { LiveEvent } from './event-frames.ts'
+import { type Connection, HOLD_FOR_STORE, holdReading, releaseReading } from './session.ts'
+
+/** A client with this many unanswered EVENTs is not read until half of them are answered. */
+const MAX_UNANSWERED = 1_024
+
+export interface EventIntakeDeps {
+  readonly store: EventStore
+  readonly verifier: SignatureVerifier
+  readonly counters: Counters
+  /** Brings an accepted event to all subscribers, on every thread. */
+  readonly publish: (live: LiveEvent) => void
+  readonly clock?: Clock
+}
+
+interface Waiting {
+  readonly connection: Connection
+  readonly event: NostrEvent
+  readonly json: Buffer
+}
+
+/**
+ * Takes EVENTs that the policy lets pass: drops duplicates, checks id and signature, and hands everything that came
+ * in one turn of the event loop to the store as one batch. The answer goes out when the batch is durable.
+ */
+export class EventIntake {
+  readonly #deps: EventIntakeDeps
+  readonly #clock: Clock
+  #batch: Waiting[] = []
+  #unanswered = 0
+
+  constructor(deps: EventIntakeDeps) {
+    this.#deps = deps
+    this.#clock = deps.clock ?? systemClock
+  }
+
+  /** EVENTs waiting for the store. */
+  get unanswered(): number {
+    return this.#unanswered
+  }
+
+  /** Takes one event; every one is answered with exactly one OK (NIP-01). */
+  take(connection: Connection, event: NostrEvent): void {
+    this.#begin(connection)
+    // Relays see most events several times: whoever is known already needs no signature check.
+    const known = this.#isStored(event.id)
+    if (known === false) this.#check(connection, event)
+    else if (known === true) this.#answerDuplicate(connection, event)
+    else void this.#takeWhenKnown(connection, event, known)
+  }
+
+  /** Refuses one event. */
+  refuse(connection: Connection, eventId: string, text: string): void {
+    this.#deps.counters.events.refused++
+    connection.sendText(okMessage(eventId, false, text))
+  }
+
+  /** Resolves when everything taken so far is answered. */
+  async idle(): Promise<void> {
+    while (this.#unanswered > 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** A look-up that fails (the disk does not answer) is met like one that is refused later. */
+  #isStored(id: string): boolean | Promise<boolean> {
+    try {
+      return this.#deps.store.has(id)
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  async #takeWhenKnown(connection: Connection, event: NostrEvent, known: Promise<boolean>): Promise<void> {
+    try {
+      if (await known) this.#answerDuplicate(connection, event)
+      else this.#check(connection, event)
+    } catch {
+      this.#answerFailed(connection, event)
+    }
+  }
+
+  #check(connection: Connection, event: NostrEvent): void {
+    const { id, json } = canonicalize(event)
+    if (id !== event.id) {
+      this.#finish(connection)
+      this.refuse(connection, event.id, reason('invalid', 'the id is not the hash of the event'))
+    } else if (!this.#deps.verifier.verify(event.id, event.pubkey, event.sig)) {
+      this.#finish(connection)
+      this.refuse(connection, event.id, reason('invalid', 'the signature does not fit the id and the key'))
+    } else if (isEphemeral(event.kind)) this.#passOn(connection, event, Buffer.from(json))
+    else this.#enqueue({ connection, event, json: Buffer.from(json) })
+  }
+
+  /** Ephemeral events are for those who listen now; they never meet the store. */
+  #passOn(connection: Connection, event: NostrEvent, json: Buffer): void {
+    this.#finish(connection)
+    this.#deps.counters.events.ephemeral++
+    connection.sendText(okMessage(event.id, true, ''))
+    this.#deps.publish(new LiveEvent(event, json, Number.POSITIVE_INFINITY))
+  }
+
+  #enqueue(waiting: Waiting): void {
+    if (this.#batch.length === 0) setImmediate(() => void this.#putBatch())
+    this.#batch.push(waiting)
+  }
+
+  async #putBatch(): Promise<void> {
+    const batch = this.#batch
+    this.#batch = []
+    const outcomes = await this.#put(batch)
+    for (const [index, waiting] of batch.entries()) {
+      const outcome = outcomes[index] ?? FAILED
+      this.#finish(waiting.connection)
+      this.#answer(waiting, outcome)
+    }
+  }
+
+  async #put(batch: readonly Waiting[]): Promise<readonly PutOutcome[]> {
+    try {
+      const bytes = batch.map(({ json }) => json)
+      return await this.#deps.store.put(bytes, this.#clock.nowSeconds())
+    } catch {
+      // The store is closing or its thread is gone; it has said why in the log.
+      return []
+    }
+  }
+
+  #answer({ connection, event, json }: Waiting, outcome: PutOutcome): void {
+    const { counters } = this.#deps
+    switch (outcome.status) {
+      case 'stored':
+        counters.events.stored++
+        connection.sendText(`["OK","${event.id}",true,""]`)
+        this.#deps.publish(new LiveEvent(event, json, outcome.seq))
+        return
+      case 'duplicate':
+        counters.events.duplicate++
+        connection.sendText(okMessage(event.id, true, DUPLICATE))
+        return
+      case 'failed':
+        this.#sendFailed(connection, event)
+        return
+      default:
+        this.refuse(connection, event.id, REFUSALS[outcome.status])
+    }
+  }
+
+  #answerDuplicate(connection: Connection, event: NostrEvent): void {
+    this.#finish(connection)
+    this.#deps.counters.events.duplicate++
+    connection.sendText(okMessage(event.id, true, DUPLICATE))
+  }
+
+  #answerFailed(connection: Connection, event: NostrEvent): void {
+    this.#finish(connection)
+    this.#sendFailed(connection, event)
+  }
+
+  #sendFailed(connection: Connection, event: NostrEvent): void {
+    this.#deps.counters.events.failed++
+    connection.sendText(okMessage(event.id, false, STORE_FAILED))
+  }
+
+  #begin(connection: Connection): void {
+    this.#unanswered++
+    if (++connection.session.unansweredEvents === MAX_UNANSWERED) holdReading(connection, HOLD_FOR_STORE)
+  }
+
+  #finish(connection: Connection): void {
+    const { session } = connection
+    this.#unanswered--
+    session.unansweredEvents--
+    if (session.unansweredEvents === MAX_UNANSWERED / 2) releaseReading(connection, HOLD_FOR_STORE)
+  }
+}
+
+const DUPLICATE = reason('duplicate', 'this event is stored already')
+const STORE_FAILED = reason('error', 'the event could not be stored, try again later')
+const FAILED: PutOutcome = { status: 'failed', message: 'no answer' }
+
+const REFUSALS = {
+  superseded: reason('duplicate', 'a newer version is stored'),
+  deleted: reason('blocked', 'its author has deleted this event'),
+  expired: reason('invalid', 'the event has expired (NIP-40)'),
+  ephemeral: reason('error', 'ephemeral events are not stored'),
+} as const satisfies Partial<Record<PutOutcome['status'], string>>

@@ -1,0 +1,7 @@
+export { type RelayGauges, type RelayStats, sumStats } from './counters.ts'
+export { relayInformation } from './information.ts'
+export { type HttpFallback, requireFreePort } from './listener.ts'
+export { type LiveBus, type LiveListener, lonelyBus } from './live-bus.ts'
+export { type Relay, type RelayDeps, startRelay } from './relay.ts'
+export type { RelaySettings } from './settings.ts'
+export { createThreadBus } from './thread-bus.ts'

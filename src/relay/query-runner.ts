@@ -1,0 +1,143 @@
+import type { EventPage } from '../events/index.ts'
+import { eoseMessage, reason } from '../nostr/index.ts'
+import type { Counters } from './counters.ts'
+import { encodePage } from './event-frames.ts'
+import type { FanOut } from './fan-out.ts'
+import type { Subscription } from './subscription.ts'
+import { encodeTextFrame } from './websocket/index.ts'
+
+/** Events of one slice of a query. */
+const SLICE_EVENTS = 500
+/** Queries may work for so long in one turn of the event loop; what is left goes on in the next. */
+const TURN_MS = 4
+
+export interface QueryRunnerDeps {
+  readonly fanOut: FanOut
+  readonly counters: Counters
+  /** A client with more unsent bytes than this has to read before it gets the next page. */
+  readonly pauseAboveBytes: number
+  /** Memory for frames that are sent in this turn (`Flusher.reserve`). */
+  readonly reserve: (bytes: number) => Buffer
+}
+
+/**
+ * Sends what is stored to subscriptions, in slices: a small query is answered at once, a big one shares the
+ * thread with all others by turns, and waits while its client does not read.
+ */
+export class QueryRunner {
+  readonly #deps: QueryRunnerDeps
+  /** Subscriptions whose next slice is due, in their order. */
+  #queue: Subscription[] = []
+  #isScheduled = false
+  #running = 0
+
+  constructor(deps: QueryRunnerDeps) {
+    this.#deps = deps
+  }
+
+  /** Queries that are not finished. */
+  get running(): number {
+    return this.#running
+  }
+
+  start(subscription: Subscription): void {
+    this.#running++
+    if (this.#mustWait(subscription)) this.#wait(subscription)
+    else this.#slice(subscription)
+  }
+
+  /** The client has read: its queries go on. */
+  resume(waiting: readonly Subscription[]): void {
+    for (const subscription of waiting) this.#enqueue(subscription)
+  }
+
+  #slice(subscription: Subscription): void {
+    const { cursor } = subscription
+    if (cursor === undefined || subscription.state === 'closed') {
+      this.#running--
+      return
+    }
+    try {
+      const page = cursor.next(SLICE_EVENTS)
+      if (page instanceof Promise) void this.#sendWhenRead(subscription, page)
+      else this.#send(subscription, page)
+    } catch {
+      this.#fail(subscription)
+    }
+  }
+
+  async #sendWhenRead(subscription: Subscription, reading: Promise<EventPage>): Promise<void> {
+    try {
+      this.#send(subscription, await reading)
+    } catch {
+      this.#fail(subscription)
+    }
+  }
+
+  /** The store is closing, its thread is gone or the disk does not answer; it has said why in the log. */
+  #fail(subscription: Subscription): void {
+    this.#running--
+    if (subscription.state === 'closed') return
+    this.#deps.fanOut.close(subscription, reason('error', 'the events could not be read, try again later'))
+  }
+
+  #send(subscription: Subscription, page: EventPage): void {
+    const { fanOut, counters, reserve } = this.#deps
+    const { connection, id, prefix } = subscription
+    if (subscription.state === 'closed') {
+      this.#running--
+      return
+    }
+    subscription.snapshotSeq = page.snapshotSeq
+    const trailer = page.done ? encodeTextFrame(eoseMessage(id)) : undefined
+    if (page.count > 0 || trailer !== undefined) {
+      for (const piece of encodePage(prefix, page, trailer, reserve)) connection.sendFrames(piece)
+    }
+    counters.served += page.count
+    if (!page.done) {
+      this.#continue(subscription)
+      return
+    }
+    this.#running--
+    fanOut.goLive(subscription)
+  }
+
+  #continue(subscription: Subscription): void {
+    if (this.#mustWait(subscription)) this.#wait(subscription)
+    else this.#enqueue(subscription)
+  }
+
+  #mustWait({ connection }: Subscription): boolean {
+    return connection.bufferedBytes > this.#deps.pauseAboveBytes
+  }
+
+  /** Until its connection has drained. */
+  #wait(subscription: Subscription): void {
+    const { session } = subscription.connection
+    session.waiting ??= []
+    session.waiting.push(subscription)
+  }
+
+  #enqueue(subscription: Subscription): void {
+    this.#queue.push(subscription)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#takeTurn())
+  }
+
+  #takeTurn(): void {
+    this.#isScheduled = false
+    const queue = this.#queue
+    this.#queue = []
+    const startedMs = performance.now()
+    let next = 0
+    while (next < queue.length && performance.now() - startedMs < TURN_MS) this.#slice(queue[next++]!)
+    // Those that had no turn come first in the next one.
+    const left = queue.slice(next)
+    if (left.length === 0) return
+    this.#queue = [...left, ...this.#queue]
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#takeTurn())
+  }
+}

@@ -1,0 +1,59 @@
+import type { Subscription } from './subscription.ts'
+import type { WebSocketConnection } from './websocket/index.ts'
+
+export type Connection = WebSocketConnection<Session>
+
+/** What the relay knows of one client. Made for every connection, so it starts with as little as can be. */
+export interface Session {
+  /** The client's address, as limits count it. */
+  readonly address: string
+  /** The Host header of its upgrade. */
+  readonly host: string
+  /** Sent when first needed (NIP-42); stays for the life of the connection. */
+  challenge: string | undefined
+  /** Keys that it proved to hold, hex. */
+  pubkeys: readonly string[]
+  subscriptions: Map<string, Subscription> | undefined
+  /** EVENTs that are not answered yet. */
+  unansweredEvents: number
+  /** COUNTs that are not answered yet. */
+  openCounts: number
+  /** Why its messages are not read at the moment; see `holdReading`. */
+  holds: number
+  /** Subscriptions whose next page waits until the client has read what was sent. */
+  waiting: Subscription[] | undefined
+}
+
+export function createSession(address: string, host: string): Session {
+  return {
+    address,
+    host,
+    challenge: undefined,
+    pubkeys: NO_KEYS,
+    subscriptions: undefined,
+    unansweredEvents: 0,
+    openCounts: 0,
+    holds: 0,
+    waiting: undefined,
+  }
+}
+
+/** Reasons to let a client wait with what it has to say: the relay has enough of its events in hand, … */
+export const HOLD_FOR_STORE = 1
+/** … or it does not read the answers that it got. */
+export const HOLD_FOR_READER = 2
+
+/** Stops reading from a client until every reason is gone. What it sends meanwhile waits at its own end. */
+export function holdReading(connection: Connection, reason: number): void {
+  if (connection.session.holds === 0) connection.pause()
+  connection.session.holds |= reason
+}
+
+export function releaseReading(connection: Connection, reason: number): void {
+  const { session } = connection
+  if ((session.holds & reason) === 0) return
+  session.holds &= ~reason
+  if (session.holds === 0) connection.resume()
+}
+
+const NO_KEYS: readonly string[] = []

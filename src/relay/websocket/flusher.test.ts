@@ -1,0 +1,67 @@
+import { PassThrough } from 'node:stream'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Flusher } from './flusher.ts'
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** A connection reduced to what the flusher needs: an outbox that goes to a stream. */
+function connectionTo(flusher: Flusher) {
+  const stream = new PassThrough({ highWaterMark: 1 << 30 })
+  let outbox: Buffer[] = []
+  const connection = {
+    flush: () => {
+      const pieces = outbox
+      outbox = []
+      if (pieces.length === 0) return
+      flusher.write(
+        stream,
+        pieces,
+        pieces.reduce((sum, piece) => sum + piece.length, 0),
+      )
+      // A PassThrough keeps what it is given, as a socket does whose peer does not read.
+      flusher.keepReserved()
+    },
+  }
+  const send = (bytes: Buffer) => {
+    outbox.push(bytes)
+    flusher.markDirty(connection)
+  }
+  return { send, received: () => (stream.read() as Buffer | null) ?? Buffer.alloc(0) }
+}
+
+test('whatever is reserved, in however many turns, arrives as it was written', async () => {
+  const length = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 100_000, max: 700_000 }))
+  const step = fc.record({ length, isReserved: fc.boolean(), to: fc.nat(2), endsTurn: fc.boolean() })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const flusher = new Flusher()
+      const connections = [connectionTo(flusher), connectionTo(flusher), connectionTo(flusher)]
+      const expected: Buffer[][] = [[], [], []]
+      for (const [index, { length: bytes, isReserved, to, endsTurn }] of steps.entries()) {
+        const piece = isReserved ? flusher.reserve(bytes) : Buffer.allocUnsafe(bytes)
+        piece.fill(65 + (index % 26))
+        expected[to]!.push(Buffer.from(piece))
+        connections[to]!.send(piece)
+        if (endsTurn) await nextTurn()
+      }
+      await nextTurn()
+      for (const [to, connection] of connections.entries()) {
+        expect(connection.received().equals(Buffer.concat(expected[to]!))).toBe(true)
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('memory that the kernel has copied is used again', async () => {
+  const flusher = new Flusher()
+  const first = flusher.reserve(1_000)
+  flusher.flushAll()
+  const second = flusher.reserve(1_000)
+  expect(second.buffer).toBe(first.buffer)
+  expect(second.byteOffset).toBe(first.byteOffset)
+  flusher.keepReserved()
+  flusher.flushAll()
+  expect(flusher.reserve(1_000).buffer).not.toBe(first.buffer)
+})

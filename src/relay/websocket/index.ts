@@ -1,0 +1,5 @@
+export { Flusher } from './flusher.ts'
+export { encodeCloseFrame, encodeTextFrame, frameHeaderLength, opcodes, writeFrameHeader } from './frames.ts'
+export { checkUpgrade, type UpgradeRefusal, writeUpgradeRefusal, writeUpgradeResponse } from './handshake.ts'
+export { SharedReads } from './shared-reads.ts'
+export { WebSocketConnection, type WebSocketHandler, type WebSocketShared } from './websocket.ts'
