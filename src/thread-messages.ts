@@ -1,0 +1,37 @@
+/** What the threads of one process are started with and tell each other, apart from the store's own traffic. */
+import type { MessagePort } from 'node:worker_threads'
+import type { LogStoreOptions, StoreNotice } from './events/log/index.ts'
+import type { RelaySettings, RelayStats } from './relay/index.ts'
+
+export interface StoreThreadData {
+  readonly options: Omit<LogStoreOptions, 'notify' | 'nowMs'>
+  /** One for each thread that uses the store. */
+  readonly ports: readonly MessagePort[]
+}
+
+export type StoreThreadMessage =
+  | { readonly say: 'ready' }
+  | { readonly say: 'notice'; readonly notice: StoreNotice }
+  /** It could not open; `code` is that of an AppError. */
+  | { readonly say: 'failed'; readonly code: string; readonly message: string }
+
+export interface IoThreadData {
+  readonly settings: RelaySettings
+  readonly version: string
+  /** The thread's end of its line to the store. */
+  readonly store: MessagePort
+  /** Name of the channel that new events cross on. */
+  readonly bus: string
+  /** Where the application answers everything that is not the relay's. */
+  readonly applicationSocket: string
+  readonly reusePort: boolean
+}
+
+export type IoThreadMessage =
+  | { readonly say: 'ready'; readonly port: number; readonly verifier: string }
+  | { readonly say: 'stats'; readonly stats: RelayStats }
+  | { readonly say: 'stopped' }
+  | { readonly say: 'failed'; readonly code: string; readonly message: string }
+
+/** What the main thread tells an I/O thread. */
+export type IoThreadCommand = { readonly do: 'stop' }
