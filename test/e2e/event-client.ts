@@ -1,0 +1,117 @@
+/** A client that pipelines: it sends without waiting, and each EVENT gets its own answer. */
+import { WebSocket } from 'ws'
+import { isWireEvent, type WireEvent } from '../conformance/kit/event.ts'
+
+/** A local relay that says nothing for so long will not. */
+const ANSWER_TIMEOUT_MS = 20_000
+
+/** The OK for an EVENT. */
+export interface Answer {
+  readonly isAccepted: boolean
+  readonly text: string
+}
+
+export class EventClient {
+  /** The close code, once the connection has ended. */
+  readonly ended: Promise<number>
+  /** EVENTs that are not answered yet. */
+  readonly #unanswered = new Map<string, (answer: Answer | undefined) => void>()
+  readonly #queries = new Map<string, Query>()
+  readonly #socket: WebSocket
+  #queryCount = 0
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket
+    // A reset is an end like any other; the code tells.
+    socket.on('error', () => undefined)
+    socket.on('message', (data) => this.#read(String(data)))
+    this.ended = new Promise((resolve) => {
+      socket.on('close', (code) => {
+        this.#end(code)
+        resolve(code)
+      })
+    })
+  }
+
+  static open(url: string): Promise<EventClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false })
+    const client = new EventClient(socket)
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(client))
+      socket.once('error', reject)
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN
+  }
+
+  /** EVENTs that are on their way or in work. */
+  get unanswered(): number {
+    return this.#unanswered.size
+  }
+
+  /** Sends EVENT; resolves to its OK, or to undefined when the connection ends first. */
+  publish(event: WireEvent): Promise<Answer | undefined> {
+    if (!this.isOpen) return Promise.resolve(undefined)
+    const answered = new Promise<Answer | undefined>((resolve) => this.#unanswered.set(event.id, resolve))
+    this.#socket.send(JSON.stringify(['EVENT', event]))
+    return inTime(answered, `OK for ${event.id}`)
+  }
+
+  /** REQ until EOSE. Throws on CLOSED, and when the connection ends. */
+  query(...filters: readonly unknown[]): Promise<readonly WireEvent[]> {
+    const id = `q${++this.#queryCount}`
+    const result = new Promise<readonly WireEvent[]>((resolve, reject) => {
+      this.#queries.set(id, { events: [], resolve, reject })
+    })
+    this.#socket.send(JSON.stringify(['REQ', id, ...filters]))
+    return inTime(result, `EOSE for ${id}`)
+  }
+
+  close(): void {
+    this.#socket.terminate()
+  }
+
+  #read(text: string): void {
+    const message: unknown = JSON.parse(text)
+    if (!Array.isArray(message)) throw new Error(`not a message: ${text}`)
+    const [verb, id, value, reason]: unknown[] = message
+    if (verb === 'OK') {
+      this.#unanswered.get(String(id))?.({ isAccepted: value === true, text: String(reason) })
+      this.#unanswered.delete(String(id))
+      return
+    }
+    const query = this.#queries.get(String(id))
+    if (verb === 'EVENT' && isWireEvent(value)) query?.events.push(value)
+    if (verb !== 'EOSE' && verb !== 'CLOSED') return
+    this.#queries.delete(String(id))
+    if (verb === 'CLOSED') query?.reject(new Error(`CLOSED: ${String(value)}`))
+    else query?.resolve(query.events)
+    if (verb === 'EOSE') this.#socket.send(JSON.stringify(['CLOSE', id]))
+  }
+
+  #end(code: number): void {
+    for (const resolve of this.#unanswered.values()) resolve(undefined)
+    for (const { reject } of this.#queries.values()) reject(new Error(`the connection ended with ${code}`))
+    this.#unanswered.clear()
+    this.#queries.clear()
+  }
+}
+
+interface Query {
+  readonly events: WireEvent[]
+  readonly resolve: (events: readonly WireEvent[]) => void
+  readonly reject: (error: Error) => void
+}
+
+function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`no ${what} within ${ANSWER_TIMEOUT_MS} ms`)),
+      ANSWER_TIMEOUT_MS,
+    )
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
