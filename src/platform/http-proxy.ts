@@ -4,6 +4,9 @@ import { pipeline } from 'node:stream'
 /** The application answers within this, or the client is told that it did not. */
 const TIMEOUT_MS = 30_000
 
+/** As large as the application takes them (`http.ts`). */
+const MAX_BODY_BYTES = 1024 * 1024
+
 /** Headers that speak of one connection only (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -20,6 +23,11 @@ export function proxyToSocket(
   socketPath: string,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
+    // The application would refuse it and hang up while we are still sending, so that its answer could be lost.
+    if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
+      refuse(request, response, TOO_LARGE)
+      return
+    }
     const headers = Object.fromEntries(
       Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.has(name)),
     )
@@ -39,17 +47,29 @@ export function proxyToSocket(
       pipeline(answer, response, () => {})
     })
     upstream.on('timeout', () => upstream.destroy(new Error('no answer in time')))
-    upstream.on('error', () => refuse(response))
+    upstream.on('error', () => refuse(request, response, UNAVAILABLE))
     response.on('close', () => upstream.destroy())
     request.pipe(upstream)
   }
 }
 
-function refuse(response: ServerResponse): void {
+const TOO_LARGE = { status: 413, code: 'BODY_TOO_LARGE', message: 'The request body is too large.' } as const
+const UNAVAILABLE = {
+  status: 502,
+  code: 'UNAVAILABLE',
+  message: 'The application does not answer at the moment.',
+} as const
+
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, code, message }: typeof TOO_LARGE | typeof UNAVAILABLE,
+): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
-  const body = { error: { code: 'UNAVAILABLE', message: 'The application does not answer at the moment.' } }
-  response.writeHead(502, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body))
+  request.resume()
+  const headers = { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' }
+  response.writeHead(status, headers).end(JSON.stringify({ error: { code, message } }))
 }
