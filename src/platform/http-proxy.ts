@@ -1,11 +1,9 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
+import { MAX_BODY_BYTES } from './body-limit.ts'
 
 /** The application answers within this, or the client is told that it did not. */
 const TIMEOUT_MS = 30_000
-
-/** As large as the application takes them (`http.ts`). */
-const MAX_BODY_BYTES = 1024 * 1024
 
 /** Headers that speak of one connection only (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = new Set([
@@ -49,6 +47,12 @@ export function proxyToSocket(
     upstream.on('timeout', () => upstream.destroy(new Error('no answer in time')))
     upstream.on('error', () => refuse(request, response, UNAVAILABLE))
     response.on('close', () => upstream.destroy())
+    let bodyBytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bodyBytes += chunk.length
+      // A body that comes in chunks does not say its length beforehand.
+      if (bodyBytes > MAX_BODY_BYTES) refuse(request, response, TOO_LARGE)
+    })
     request.pipe(upstream)
   }
 }
@@ -65,10 +69,12 @@ function refuse(
   response: ServerResponse,
   { status, code, message }: typeof TOO_LARGE | typeof UNAVAILABLE,
 ): void {
+  if (response.writableEnded) return
   if (response.headersSent) {
     response.destroy()
     return
   }
+  request.unpipe()
   request.resume()
   const headers = { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' }
   response.writeHead(status, headers).end(JSON.stringify({ error: { code, message } }))

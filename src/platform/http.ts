@@ -7,6 +7,7 @@ import { chmod, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
+import { MAX_BODY_BYTES } from './body-limit.ts'
 import { type HomePageFacts, homePage } from './home-page.ts'
 import type { Logger } from './logging.ts'
 
@@ -38,8 +39,6 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-/** An application request is a form or a small document; events come over the WebSocket. */
-const MAX_BODY_BYTES = 1024 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 
 /** Makes the server with `/`, `/health`, `/healthz` and `/metrics`; it is ready to `handle` when this resolves. */
