@@ -3,17 +3,21 @@
  * a data folder and an environment of its own, told by signals, and gone when the test is over, however it went.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 
+const REPORTING = ['--report-on-signal', '--report-exclude-env', '--report-exclude-network']
+
 /** On a busy machine; alone it takes a third of a second. */
 const START_TIMEOUT_MS = 30_000
 /** Longer than the program's own patience with its stop (30 s), so that its answer is heard. */
 const STOP_TIMEOUT_MS = 40_000
+/** A process that does not come up is asked for the stacks of its threads; it gets so long to write them down. */
+const REPORT_TIMEOUT_MS = 5_000
 /** What is kept of each output, from its end. */
 const MAX_OUTPUT_CHARACTERS = 1_000_000
 
@@ -118,6 +122,7 @@ export class StoaProcess {
   readonly ended: Promise<StoaExit>
   readonly #child: ChildProcessByStdio<null, Readable, Readable>
   readonly #args: readonly string[]
+  readonly #cwd: string
   #exit: StoaExit | undefined
   #stdout = ''
   #stderr = ''
@@ -125,8 +130,9 @@ export class StoaProcess {
 
   constructor(args: readonly string[], { env, dataDir, cwd }: Surroundings) {
     this.#args = args
+    this.#cwd = cwd
     this.dataDir = dataDir
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+    this.#child = spawn(process.execPath, [...REPORTING, MAIN, ...args], {
       cwd,
       // What a killed process leaves in the folder for temporary files goes with the working folder.
       env: { ...withoutSettings(process.env), TMPDIR: cwd, ...env },
@@ -214,11 +220,24 @@ export class StoaProcess {
     return `stoa ${this.#args.join(' ')} (pid ${this.#child.pid}, ${state})\n${output}`
   }
 
+  /** Where each thread is at the moment, as far as it can still tell. */
+  async #stacks(): Promise<string> {
+    this.signal('SIGUSR2')
+    await later(REPORT_TIMEOUT_MS)
+    const [file] = globSync('report.*.json', { cwd: this.#cwd })
+    return file === undefined
+      ? 'no diagnostic report was written'
+      : readFileSync(join(this.#cwd, file), 'utf8')
+  }
+
   async #untilReady(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS
     while (this.#url === undefined) {
       if (this.hasEnded) throw new Error(`ended before it was ready\n${this.report()}`)
-      if (Date.now() > deadline) throw new Error(`not ready within ${START_TIMEOUT_MS} ms\n${this.report()}`)
+      if (Date.now() > deadline) {
+        const stacks = await this.#stacks()
+        throw new Error(`not ready within ${START_TIMEOUT_MS} ms\n${this.report()}\n${stacks}`)
+      }
       await Promise.race([this.ended, later(5)])
       this.#url = addressIn(this.#stdout)
     }
