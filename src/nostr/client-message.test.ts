@@ -28,6 +28,66 @@ test.each(['s', '', 'x'.repeat(1000)])('CLOSE of %j is passed on', (id) => {
   })
 })
 
+test('NEG-OPEN carries an id, one filter and bytes', () => {
+  expect(parseClientMessage('["NEG-OPEN","n",{"kinds":[1]},"6100000200"]')).toEqual({
+    ok: true,
+    value: { verb: 'NEG-OPEN', id: 'n', filter: { kinds: [1] }, message: Buffer.from('6100000200', 'hex') },
+  })
+})
+
+test('NEG-MSG carries an id and bytes, in hex of either case', () => {
+  expect(parseClientMessage('["NEG-MSG","n","61aBCd"]')).toEqual({
+    ok: true,
+    value: { verb: 'NEG-MSG', id: 'n', message: Buffer.from('61abcd', 'hex') },
+  })
+})
+
+test('NEG-CLOSE carries an id', () => {
+  expect(parseClientMessage('["NEG-CLOSE","n"]')).toEqual({ ok: true, value: { verb: 'NEG-CLOSE', id: 'n' } })
+})
+
+test.each(['""', '"6"', '"616"', '"zz"', '"61 2"', '"\u0161\u0161"', '5', 'null', '{}'])(
+  'bytes %s are refused by NEG-ERR',
+  (hex) => {
+    const refusal = {
+      reply: 'neg-err',
+      subscriptionId: 'n',
+      text: 'invalid: the message must be hex of at least one byte',
+    }
+    expect(refusalOf(`["NEG-OPEN","n",{},${hex}]`)).toEqual(refusal)
+    expect(refusalOf(`["NEG-MSG","n",${hex}]`)).toEqual(refusal)
+  },
+)
+
+test('what is missing from NEG-OPEN and NEG-MSG is refused by NEG-ERR', () => {
+  for (const text of ['["NEG-OPEN","n"]', '["NEG-OPEN","n",{}]', '["NEG-MSG","n"]']) {
+    expect(refusalOf(text)).toMatchObject({
+      reply: 'neg-err',
+      subscriptionId: 'n',
+      text: expect.stringMatching(/^invalid: /),
+    })
+  }
+})
+
+test('a NEG-OPEN whose filter is not served is refused by NEG-ERR with the reason', () => {
+  expect(refusalOf('["NEG-OPEN","n",{"since":"1"},"61"]')).toMatchObject({
+    reply: 'neg-err',
+    text: expect.stringMatching(/^invalid: since /),
+  })
+  expect(refusalOf('["NEG-OPEN","n",{"#alt":["x"]},"61"]')).toMatchObject({
+    reply: 'neg-err',
+    text: expect.stringMatching(/^unsupported: /),
+  })
+})
+
+test.each(['', 'x'.repeat(65)])('a NEG-OPEN with the unusable id %j is refused by NEG-ERR', (id) => {
+  expect(refusalOf(JSON.stringify(['NEG-OPEN', id, {}, '61']))).toEqual({
+    reply: 'neg-err',
+    subscriptionId: id,
+    text: 'invalid: a subscription id has 1 to 64 characters',
+  })
+})
+
 test('elements beyond those of the verb are passed over', () => {
   expect(parseClientMessage(JSON.stringify(['EVENT', event, 'more']))).toMatchObject({ ok: true })
   expect(parseClientMessage(JSON.stringify(['CLOSE', 's', 1]))).toMatchObject({ ok: true })
@@ -60,6 +120,12 @@ test.each([
   '["COUNT"]',
   '["CLOSE"]',
   '["CLOSE",5]',
+  '["NEG-OPEN"]',
+  '["NEG-OPEN",5,{},"61"]',
+  '["NEG-MSG"]',
+  '["NEG-MSG",null,"61"]',
+  '["NEG-CLOSE"]',
+  '["NEG-CLOSE",5]',
   '["EVENT",{}',
 ])('%s has no id to answer with, so it is a NOTICE', (text) => {
   expect(refusalOf(text)).toMatchObject({ reply: 'notice' })
@@ -140,13 +206,14 @@ test('a million numbers in a list are refused', () => {
 })
 
 test('no JSON makes it throw, and an answer always carries the string it was given', () => {
-  const verb = fc.constantFrom('EVENT', 'REQ', 'COUNT', 'CLOSE', 'AUTH', 'HELLO')
+  const verb = fc.constantFrom('EVENT', 'REQ', 'COUNT', 'CLOSE', 'AUTH', 'NEG-OPEN', 'NEG-MSG', 'HELLO')
   const member = fc.oneof(fc.jsonValue(), fc.record({ id: fc.jsonValue(), kinds: fc.jsonValue() }))
   const message = fc.tuple(verb, fc.oneof(fc.string(), member), member)
   fc.assert(
     fc.property(fc.oneof(message, fc.jsonValue()), (value) => {
       const refusal = refusalOf(JSON.stringify(value))
-      if (refusal?.reply === 'closed') expect(value).toMatchObject({ 1: refusal.subscriptionId })
+      if (refusal?.reply === 'closed' || refusal?.reply === 'neg-err')
+        expect(value).toMatchObject({ 1: refusal.subscriptionId })
       if (refusal?.reply === 'ok') expect(value).toMatchObject({ 1: { id: refusal.eventId } })
     }),
     { numRuns: 1000 },

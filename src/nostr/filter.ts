@@ -14,6 +14,8 @@ export interface Filter {
   readonly since?: number
   /** Seconds; inclusive. */
   readonly until?: number
+  /** What people typed (NIP-50), as it came. Of words and `key:value` extensions, see `search-query.ts`. */
+  readonly search?: string
   /** At most so many stored events; live events are not counted. */
   readonly limit?: number
 }

@@ -15,22 +15,46 @@ export const KINDS = {
   DELETION: 5,
   /** Repost of a kind 1 (NIP-18). */
   REPOST: 6,
+  /** What a gift wrap holds, signed by the real author (NIP-59). */
+  SEAL: 13,
   /** Repost of any other kind (NIP-18). */
   GENERIC_REPOST: 16,
   /** Request to vanish (NIP-62). */
   VANISH: 62,
   /** NIP-59. */
   GIFT_WRAP: 1059,
+  /** A former version of a draft (NIP-37). */
+  DRAFT_CHECKPOINT: 1234,
+  /** NIP-56. */
+  REPORT: 1984,
+  /** The relay has a new member (NIP-43). */
+  MEMBER_ADDED: 8000,
+  /** Somebody is no member of the relay any more (NIP-43). */
+  MEMBER_REMOVED: 8001,
   /** Relay list (NIP-65). */
   RELAY_LIST: 10002,
+  /** Relays for private content, encrypted (NIP-37). */
+  PRIVATE_RELAYS: 10013,
   /** Relays for direct messages (NIP-17). */
   DIRECT_MESSAGE_RELAYS: 10050,
+  /** Who may use the relay (NIP-43). */
+  MEMBERSHIP_LIST: 13534,
   /** Gift wrap that is never stored (NIP-59). */
   EPHEMERAL_GIFT_WRAP: 21059,
   /** NIP-42. */
   AUTH: 22242,
   /** NIP-98. */
   HTTP_AUTH: 27235,
+  /** Asks for membership of the relay (NIP-43). */
+  JOIN_REQUEST: 28934,
+  /** An invite code, made by the relay when it is asked for (NIP-43). */
+  INVITE: 28935,
+  /** Gives membership back (NIP-43). */
+  LEAVE_REQUEST: 28936,
+  /** A draft of any event, encrypted (NIP-37). */
+  DRAFT: 31234,
+  /** A role that members of the relay can have (NIP-43). */
+  ROLE_DEFINITION: 33534,
 } as const
 
 export type KindClass = 'regular' | 'replaceable' | 'ephemeral' | 'addressable'

@@ -5,7 +5,10 @@
 import type { NostrEvent } from './event.ts'
 import type { Filter, TagCondition } from './filter.ts'
 
-/** Does the event fulfil every condition of the filter? `limit` is no condition of an event. */
+/**
+ * Does the event fulfil every condition of the filter? `limit` is no condition of an event, and of `search` nothing is
+ * asked here: which words an event holds is told by `events/search`.
+ */
 export function matchesFilter(filter: Filter, event: NostrEvent): boolean {
   return (
     (filter.ids?.includes(event.id) ?? true) &&

@@ -46,14 +46,15 @@ export function normalizeRelayUrl(url: string): string | undefined {
   return parsed.host + withoutTrailingSlashes(parsed.pathname)
 }
 
-/** A loop, because `/\/+$/` takes quadratic time on a megabyte of slashes that ends otherwise. */
-function withoutTrailingSlashes(path: string): string {
+/** Of a path. A loop, because `/\/+$/` takes quadratic time on a megabyte of slashes that ends otherwise. */
+export function withoutTrailingSlashes(path: string): string {
   let end = path.length
   while (path[end - 1] === '/') end -= 1
   return path.slice(0, end)
 }
 
-function isRelayOf(claimedUrl: string | undefined, relayUrls: readonly string[]): boolean {
+/** Is this URL one of the addresses by which this relay is known, compared as `normalizeRelayUrl` does? */
+export function isRelayOf(claimedUrl: string | undefined, relayUrls: readonly string[]): boolean {
   const claimed = claimedUrl === undefined ? undefined : normalizeRelayUrl(claimedUrl)
   return claimed !== undefined && relayUrls.some((url) => normalizeRelayUrl(url) === claimed)
 }

@@ -88,6 +88,42 @@ test.each(['""', '"orange"', '5'])('search %s is unsupported', (json) => {
   })
 })
 
+test.each([
+  'orange',
+  ' "red apple" -pear ',
+  "'; DROP TABLE event; --",
+  'foo:bar',
+  'ключ 鍵',
+  '*',
+  '(',
+  'x'.repeat(10_240),
+])('search %j is kept as it came where it is offered', (search) => {
+  expect(parseFilter({ search, kinds: [1] }, { allowsSearch: true })).toEqual({
+    ok: true,
+    value: { search, kinds: [1] },
+  })
+})
+
+test.each(['', ' ', '\t\n\u3000'])('search %j is as if it were not there', (search) => {
+  expect(parseFilter({ search, kinds: [1] }, { allowsSearch: true })).toEqual({
+    ok: true,
+    value: { kinds: [1] },
+  })
+})
+
+test.each([5, null, ['x'], {}, '\ud800'])('search %j is invalid', (search) => {
+  expect(parseFilter({ search }, { allowsSearch: true })).toMatchObject({ refusal: { prefix: 'invalid' } })
+})
+
+test('a search may be exactly as long as the limit says', () => {
+  const limits = { allowsSearch: true, maxSearchCharacters: 3 }
+  expect(parseFilter({ search: 'abc' }, limits)).toMatchObject({ value: { search: 'abc' } })
+  expect(parseFilter({ search: 'abcd' }, limits)).toEqual({
+    ok: false,
+    refusal: { prefix: 'invalid', text: 'search has 4 characters, at most 3 are served' },
+  })
+})
+
 test('an unknown name is quoted, shortened, in the refusal', () => {
   const outcome = parse(JSON.stringify({ [`"${'x'.repeat(1000)}`]: 1 }))
   expect(outcome).toMatchObject({

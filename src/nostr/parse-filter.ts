@@ -15,7 +15,14 @@ export interface FilterRefusal {
 export interface FilterLimits {
   /** How many values one list may hold; no bound when absent. */
   readonly maxValues?: number
+  /** Is `search` (NIP-50) offered? Refused as unsupported otherwise. */
+  readonly allowsSearch?: boolean
+  /** How long `search` may be, in UTF-16 code units; `DEFAULT_MAX_SEARCH_CHARACTERS` when absent. */
+  readonly maxSearchCharacters?: number
 }
+
+/** Far more than anybody types, and more than the ten kilobytes that clients are known to try. */
+export const DEFAULT_MAX_SEARCH_CHARACTERS = 16_384
 
 /**
  * Reads a filter (NIP-01). Strict where a lenient reading would return what was not asked for: ids and keys
@@ -30,7 +37,7 @@ export function parseFilter(value: unknown, limits: FilterLimits = {}): Outcome<
   const tags: TagCondition[] = []
   // Object.keys sees own members only: `__proto__` in the text is a name like any other, and refused.
   for (const name of Object.keys(value)) {
-    const refusal = readAttribute(filter, tags, name, value[name], limits.maxValues ?? Infinity)
+    const refusal = readAttribute(filter, tags, name, value[name], limits)
     if (refusal !== undefined) return refused(refusal)
   }
   if (tags.length > 0) filter.tags = tags
@@ -47,8 +54,9 @@ function readAttribute(
   tags: TagCondition[],
   name: string,
   value: unknown,
-  maxValues: number,
+  limits: FilterLimits,
 ): FilterRefusal | undefined {
+  const { maxValues = Infinity } = limits
   switch (name) {
     case 'ids':
     case 'authors': {
@@ -70,6 +78,8 @@ function readAttribute(
       filter[name] = value
       return undefined
     }
+    case 'search':
+      return readSearch(filter, value, limits)
     default: {
       const tagName = singleLetterTag(name)
       if (tagName === undefined) return unsupportedAttribute(name)
@@ -82,6 +92,22 @@ function readAttribute(
       return undefined
     }
   }
+}
+
+/** Text without a word in it asks for nothing, so it is as if it were not there. */
+function readSearch(
+  filter: FilterDraft,
+  value: unknown,
+  { allowsSearch = false, maxSearchCharacters = DEFAULT_MAX_SEARCH_CHARACTERS }: FilterLimits,
+): FilterRefusal | undefined {
+  if (!allowsSearch) return { prefix: 'unsupported', text: 'search (NIP-50) is not offered by this relay' }
+  if (!isWellFormedString(value)) return { prefix: 'invalid', text: 'search must be a well-formed string' }
+  if (value.length > maxSearchCharacters) {
+    const text = `search has ${value.length} characters, at most ${maxSearchCharacters} are served`
+    return { prefix: 'invalid', text }
+  }
+  if (value.trim() !== '') filter.search = value
+  return undefined
 }
 
 const HEX_VALUES = 'whole values of 64 lowercase hex characters'
@@ -112,8 +138,6 @@ function singleLetterTag(name: string): string | undefined {
 }
 
 function unsupportedAttribute(name: string): FilterRefusal {
-  if (name === 'search')
-    return { prefix: 'unsupported', text: 'search (NIP-50) is not offered by this relay' }
   return {
     prefix: 'unsupported',
     text: `filter attribute ${JSON.stringify(name.slice(0, 32))} is not understood`,

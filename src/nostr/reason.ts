@@ -1,4 +1,4 @@
-/** The machine-readable prefixes of `OK` and `CLOSED` texts, and what each means. */
+/** The machine-readable prefixes of `OK`, `CLOSED` and `NEG-ERR` texts, and what each means. */
 export const REASON_PREFIXES = {
   // NIP-01
   duplicate: 'It is already stored.',
@@ -13,6 +13,8 @@ export const REASON_PREFIXES = {
   unsupported: 'It asks for something that this relay does not know.',
   // NIP-42
   'auth-required': 'The client must authenticate first.',
+  // NIP-77
+  closed: 'The synchronization is not open, or was ended for being idle.',
 } as const
 
 export type ReasonPrefix = keyof typeof REASON_PREFIXES

@@ -7,6 +7,8 @@ import {
   countMessage,
   eoseMessage,
   eventMessage,
+  negErrorMessage,
+  negMessage,
   noticeMessage,
   okMessage,
 } from './relay-message.ts'
@@ -22,6 +24,23 @@ test('each message has the form of its NIP', () => {
   expect(noticeMessage('hello')).toBe('["NOTICE","hello"]')
   expect(authMessage('c')).toBe('["AUTH","c"]')
   expect(countMessage('s', 3)).toBe('["COUNT","s",{"count":3}]')
+  expect(negMessage('s', Uint8Array.of(0x61, 0, 0xff))).toBe('["NEG-MSG","s","6100ff"]')
+  expect(negErrorMessage('s', reason('closed', 'not open'))).toBe('["NEG-ERR","s","closed: not open"]')
+  expect(negErrorMessage('s', reason('blocked', 'too many'), 500)).toBe(
+    '["NEG-ERR","s","blocked: too many",500]',
+  )
+})
+
+test('EOSE says whether more is stored only when it is told', () => {
+  expect(eoseMessage('s', 'finish')).toBe('["EOSE","s",["finish"]]')
+  expect(eoseMessage('s', 'more')).toBe('["EOSE","s",["more"]]')
+  expect(eoseMessage('s', undefined)).toBe('["EOSE","s"]')
+})
+
+test('a count carries its registers and whether it is an estimate only when there is something to say', () => {
+  expect(countMessage('s', 3, { hll: 'ab' })).toBe('["COUNT","s",{"count":3,"hll":"ab"}]')
+  expect(countMessage('s', 3, { approximate: true })).toBe('["COUNT","s",{"count":3,"approximate":true}]')
+  expect(countMessage('s', 3, { approximate: false })).toBe('["COUNT","s",{"count":3}]')
 })
 
 test('a subscription id is echoed exactly, whatever it holds', () => {
@@ -29,4 +48,5 @@ test('a subscription id is echoed exactly, whatever it holds', () => {
   const id = '"\\\u0000🤙'
   expect(JSON.parse(eventMessage(id, encodeEvent(event)))).toEqual(['EVENT', id, event])
   expect(JSON.parse(eoseMessage(id))).toEqual(['EOSE', id])
+  expect(JSON.parse(negMessage(id, Uint8Array.of(0x61)))).toEqual(['NEG-MSG', id, '61'])
 })
