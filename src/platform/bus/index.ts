@@ -1,0 +1,19 @@
+/** The door of what the processes of one Stoa share while they run: messages, values, rates, leases. */
+export {
+  type Bus,
+  type BusChange,
+  type BusCounters,
+  type BusField,
+  type BusListener,
+  type BusOutcome,
+  type BusRefusal,
+  type BusStatus,
+  type BusSubscription,
+  MAX_CHANGES,
+  type SetPage,
+  type TokenAnswer,
+  type TokenRate,
+} from './bus.ts'
+export { type LeaseCounters, type LeasedEntry, LeasedHash, type LeaseOptions } from './leased-hash.ts'
+export { createMemoryBus } from './memory/memory-bus.ts'
+export { type BusOptions, openBus } from './open-bus.ts'
