@@ -16,7 +16,8 @@ describe('the log engine answers as the memory engine does, whatever happens to 
   }, 120_000)
 
   test('in segments so small that they are sealed and compacted all the time', async () => {
-    const tiny = makeLogStore({ segmentBytes: 1_500, maintenance: 'inline' })
+    const compaction = { vanishedAgeMs: 0 }
+    const tiny = makeLogStore({ segmentBytes: 1_500, maintenance: 'inline', compaction })
     await assertEnginesAgreeOnRandomStreams(makeMemoryStore, tiny, { runs: 60 })
   }, 120_000)
 
@@ -26,7 +27,8 @@ describe('the log engine answers as the memory engine does, whatever happens to 
   }, 120_000)
 
   test('while a worker thread seals and compacts', async () => {
-    const busy = makeLogStore({ segmentBytes: 1_500, maintenance: 'worker' })
+    const compaction = { vanishedAgeMs: 0 }
+    const busy = makeLogStore({ segmentBytes: 1_500, maintenance: 'worker', compaction })
     await assertEnginesAgreeOnRandomStreams(makeMemoryStore, busy, { runs: 8 })
   }, 120_000)
 })

@@ -1,1 +1,11 @@
-export type { EventCursor, EventPage, EventStore, PutOutcome, StoreStats } from './store.ts'
+export { type Audience, mayRead } from './audience.ts'
+export { hasSearchText, matchesSearch, parseSearch, type SearchQuery } from './search/index.ts'
+export type {
+  CountSketch,
+  EventCursor,
+  EventPage,
+  EventStore,
+  IdSet,
+  PutOutcome,
+  StoreStats,
+} from './store.ts'

@@ -10,6 +10,9 @@ function viewWith(known: Partial<StoredView>): StoredView {
     find: () => undefined,
     deletionsNaming: () => [],
     newestAddressDeletion: () => undefined,
+    vanishedUntil: () => undefined,
+    eventsUpTo: () => [],
+    giftWrapsFor: () => [],
     ...known,
   }
 }
@@ -21,6 +24,9 @@ const untouched: StoredView = {
   find: () => expect.fail('asked find'),
   deletionsNaming: () => expect.fail('asked deletionsNaming'),
   newestAddressDeletion: () => expect.fail('asked newestAddressDeletion'),
+  vanishedUntil: () => expect.fail('asked vanishedUntil'),
+  eventsUpTo: () => expect.fail('asked eventsUpTo'),
+  giftWrapsFor: () => expect.fail('asked giftWrapsFor'),
 }
 
 const refusal = (status: string) => ({ action: 'refuse', outcome: { status } })
@@ -116,4 +122,40 @@ test('a deletion removes what is stored of its targets, each once, and nothing i
   })
   const tags = [...[own!, foreign!, unseen!, request!].map((id) => ['e', id]), ['a', `30023:${alice}:a`]]
   expect(decidePut(testEvent({ kind: 5, tags }), view, NOW_SECONDS)).toEqual(stored(own!))
+})
+
+test('an event of a vanished key is refused through the second of the request, of whatever kind (V-06, V-09)', () => {
+  const vanishedUntil = (seconds: number) =>
+    viewWith({ vanishedUntil: (pubkey) => (pubkey === bob ? seconds : undefined) })
+  for (const kind of [1, 5, 62, 10_002, 30_023]) {
+    const event = testEvent({ kind, pubkey: bob })
+    expect(decidePut(event, vanishedUntil(NOW_SECONDS), NOW_SECONDS)).toEqual(refusal('vanished'))
+    expect(decidePut(event, vanishedUntil(NOW_SECONDS - 1), NOW_SECONDS)).toEqual(stored())
+  }
+  expect(decidePut(testEvent(), vanishedUntil(NOW_SECONDS), NOW_SECONDS)).toEqual(stored())
+})
+
+test('vanished comes after ephemeral, expired and duplicate, and before deleted and superseded', () => {
+  const everything = {
+    vanishedUntil: () => NOW_SECONDS,
+    deletionsNaming: () => [alice],
+    versionsAt: () => [{ id: '0'.repeat(64), created_at: NOW_SECONDS + 1 }],
+  }
+  const expired = [['expiration', '1']]
+  const decide = (fields: Parameters<typeof testEvent>[0], isStored: boolean) =>
+    decidePut(testEvent(fields), viewWith({ ...everything, has: () => isStored }), NOW_SECONDS)
+  expect(decide({ kind: 20_001, tags: expired }, true)).toEqual(refusal('ephemeral'))
+  expect(decide({ kind: 10_002, tags: expired }, true)).toEqual(refusal('expired'))
+  expect(decide({ kind: 10_002 }, true)).toEqual(refusal('duplicate'))
+  expect(decide({ kind: 10_002 }, false)).toEqual(refusal('vanished'))
+})
+
+test('a request to vanish removes what its author wrote and was sent until then, each once (V-02, V-05)', () => {
+  const [note, own, sent] = ['1', '2', '3'].map((digit) => digit.repeat(64))
+  const isAsked = (pubkey: string, seconds: number) => pubkey === alice && seconds === NOW_SECONDS
+  const view = viewWith({
+    eventsUpTo: (pubkey, seconds) => (isAsked(pubkey, seconds) ? [note!, own!] : []),
+    giftWrapsFor: (pubkey, seconds) => (isAsked(pubkey, seconds) ? [sent!, own!] : []),
+  })
+  expect(decidePut(testEvent({ kind: 62 }), view, NOW_SECONDS)).toEqual(stored(note!, own!, sent!))
 })

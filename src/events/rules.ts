@@ -12,14 +12,15 @@ import type { PutOutcome } from './store.ts'
 
 /**
  * What an engine does with an event, decided before anything is written. Every engine obeys this file, so
- * that replacement (NIP-01), deletion (NIP-09, NIP-59) and expiry (NIP-40) mean the same in all of them.
+ * that replacement (NIP-01), deletion (NIP-09, NIP-59), expiry (NIP-40) and vanishing (NIP-62) mean the same in all of
+ * them.
  */
 export type Decision =
   | {
       readonly action: 'store'
       /**
-       * Ids of stored events that die in the same durable group: replaced versions, deletion targets. No
-       * repeats.
+       * Ids of stored events that die in the same durable group: replaced versions, deletion targets, what a request to
+       * vanish reaches. No repeats.
        */
       readonly removes: readonly string[]
     }
@@ -27,7 +28,7 @@ export type Decision =
 
 export type Refusal = Extract<
   PutOutcome,
-  { readonly status: 'ephemeral' | 'expired' | 'duplicate' | 'deleted' | 'superseded' }
+  { readonly status: 'ephemeral' | 'expired' | 'duplicate' | 'vanished' | 'deleted' | 'superseded' }
 >
 
 /**
@@ -56,6 +57,18 @@ export interface StoredView {
    * `address`.
    */
   newestAddressDeletion(address: string, pubkey: string): number | undefined
+  /**
+   * The greatest `created_at` among the stored requests to vanish (kind 62) by `pubkey`, in seconds; undefined when
+   * there is none. Asked for every event that comes in, so it must be one look-up in a table of those keys.
+   */
+  vanishedUntil(pubkey: string): number | undefined
+  /** Ids of all stored events by `pubkey`, of whatever kind, made at or before `created_at` (seconds). In any order. */
+  eventsUpTo(pubkey: string, created_at: number): readonly string[]
+  /**
+   * Ids of all stored gift wraps (kind 1059), by whomever, that hold `pubkey` as the first value of a `p` tag and were
+   * made at or before `created_at` (seconds). In any order.
+   */
+  giftWrapsFor(pubkey: string, created_at: number): readonly string[]
 }
 
 export interface StoredVersion {
@@ -76,7 +89,9 @@ export interface StoredTarget {
 
 /**
  * Decides one event whose shape, id and signature were already checked. The first rule that speaks wins:
- * ephemeral, expired, duplicate, deleted, superseded; what none of them refuses is stored.
+ * ephemeral, expired, duplicate, vanished, deleted, superseded; what none of them refuses is stored.
+ *
+ * A request to vanish (kind 62) is taken to be meant for this relay: whoever lets it in has read its `relay` tags.
  *
  * An expired version of an address that was not yet swept still counts: an older one does not take its place
  * before the sweep, and is refused as superseded.
@@ -85,12 +100,11 @@ export function decidePut(event: NostrEvent, view: StoredView, nowSeconds: numbe
   if (isEphemeral(event.kind)) return refuse('ephemeral')
   if (isExpired(event, nowSeconds)) return refuse('expired')
   if (view.has(event.id)) return refuse('duplicate')
+  if (hasVanished(event, view)) return refuse('vanished')
   if (isDeletedById(event, view)) return refuse('deleted')
 
   const address = addressOf(event)
-  if (address === undefined) {
-    return { action: 'store', removes: event.kind === KINDS.DELETION ? killedBy(event, view) : NONE }
-  }
+  if (address === undefined) return { action: 'store', removes: removedBy(event, view) }
   if (isDeletedByAddress(event, address, view)) return refuse('deleted')
   const versions = view.versionsAt(address)
   if (versions.some((version) => compareNewestFirst(version, event) < 0)) return refuse('superseded')
@@ -101,6 +115,15 @@ const NONE: readonly string[] = []
 
 function refuse(status: Refusal['status']): Decision {
   return { action: 'refuse', outcome: { status } }
+}
+
+/**
+ * Has its author asked to vanish, at that second or later? A second request of the same second is refused by this as
+ * well, and one that is older: the latest time stays (NIP-62).
+ */
+function hasVanished(event: NostrEvent, view: StoredView): boolean {
+  const untilSeconds = view.vanishedUntil(event.pubkey)
+  return untilSeconds !== undefined && event.created_at <= untilSeconds
 }
 
 /**
@@ -117,6 +140,21 @@ function isDeletedById(event: NostrEvent, view: StoredView): boolean {
 function isDeletedByAddress(event: NostrEvent, address: string, view: StoredView): boolean {
   const deletedUntil = view.newestAddressDeletion(address, event.pubkey)
   return deletedUntil !== undefined && event.created_at <= deletedUntil
+}
+
+/** What a regular event takes with it when it is stored. */
+function removedBy(event: NostrEvent, view: StoredView): readonly string[] {
+  if (event.kind === KINDS.DELETION) return killedBy(event, view)
+  if (event.kind === KINDS.VANISH) return vanishingWith(event, view)
+  return NONE
+}
+
+/**
+ * Everything that the author of a request to vanish has stored up to its time, deletions and older requests included,
+ * and the gift wraps that were sent to them until then (NIP-62).
+ */
+function vanishingWith({ pubkey, created_at }: NostrEvent, view: StoredView): readonly string[] {
+  return [...new Set([...view.eventsUpTo(pubkey, created_at), ...view.giftWrapsFor(pubkey, created_at)])]
 }
 
 /**

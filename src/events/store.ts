@@ -1,4 +1,5 @@
 import type { Filter } from '../nostr/index.ts'
+import type { Audience } from './audience.ts'
 
 /**
  * The event store port. Three engines implement it (memory, log, and PostgreSQL for clusters) and all pass
@@ -16,10 +17,35 @@ export interface EventStore {
   put(batch: readonly Uint8Array[], nowSeconds: number): Promise<readonly PutOutcome[]>
   /** Is this id stored, durably, and not removed? */
   has(id: string): boolean | Promise<boolean>
-  /** Opens a query; nothing is read until `next` is called. See `EventCursor`. */
-  query(filters: readonly Filter[], nowSeconds: number): EventCursor
+  /**
+   * Opens a query; nothing is read until `next` is called. See `EventCursor`.
+   *
+   * @param audience who will read the answer; absent for whoever may see everything (export, operators).
+   */
+  query(filters: readonly Filter[], nowSeconds: number, audience?: Audience): EventCursor
   /** How many different visible events match any of the filters; `limit` is ignored (NIP-45). */
-  count(filters: readonly Filter[], nowSeconds: number): number | Promise<number>
+  count(filters: readonly Filter[], nowSeconds: number, audience?: Audience): number | Promise<number>
+  /**
+   * The count of one filter with its HyperLogLog registers (NIP-45). `limit` is ignored.
+   *
+   * @param offset where in a public key the register is read, from 8 to 23 (`hyperLogLogOffset`).
+   */
+  sketch(
+    filter: Filter,
+    offset: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): CountSketch | Promise<CountSketch>
+  /**
+   * The visible matches of one filter as of now, for set reconciliation (NIP-77); its newest `limit` when it has one.
+   * Undefined when there are more than `maxIds`.
+   */
+  idSet(
+    filter: Filter,
+    maxIds: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): IdSet | undefined | Promise<IdSet | undefined>
   /** Removes events by id for good (operator, retention); resolves to how many were there. Durable. */
   remove(ids: readonly string[]): Promise<number>
   /** Removes what has expired (NIP-40); resolves to how many. */
@@ -37,6 +63,8 @@ export type PutOutcome =
   | { readonly status: 'superseded' }
   /** Its author (or, for a gift wrap, its recipient) has deleted it (NIP-09). */
   | { readonly status: 'deleted' }
+  /** Its author has asked to vanish, later than the event was made (NIP-62). */
+  | { readonly status: 'vanished' }
   /** Its `expiration` has passed (NIP-40). */
   | { readonly status: 'expired' }
   /** Ephemeral kinds (NIP-01) are never stored. */
@@ -44,9 +72,27 @@ export type PutOutcome =
   /** The storage could not take it; nothing of it is stored. `message` is fit for the operator's log. */
   | { readonly status: 'failed'; readonly message: string }
 
+export interface CountSketch {
+  readonly count: number
+  /** 256 registers, one byte each. */
+  readonly registers: Uint8Array
+}
+
+/** Events by time and id, ascending by `created_at`, then by id as bytes (NIP-77). */
+export interface IdSet {
+  /** Seconds, one for each event. */
+  readonly createdAt: Float64Array
+  /** 32 bytes for each event. */
+  readonly ids: Uint8Array
+}
+
 /**
  * A query in progress. The result is, for each filter, its newest `limit` visible matches; the union of
  * these, each event once, newest `created_at` first and lowest id first within a second.
+ *
+ * When a filter has `search` (NIP-50), its matches are those that hold every word, and its `limit` keeps the most
+ * relevant. The answer then comes in two parts: what the searches found, most relevant first (newest first, lowest id
+ * first among equals), then what the other filters found, in the order above; each event once.
  */
 export interface EventCursor {
   /**

@@ -1,5 +1,6 @@
 import { test } from 'vitest'
 import type { Filter, NostrEvent } from '../../nostr/index.ts'
+import type { Audience } from '../audience.ts'
 import type { EventStore, PutOutcome } from '../store.ts'
 import { idsFound, type MakeStore, NOW_SECONDS, put, type StoreUnderTest } from '../testing/index.ts'
 
@@ -20,6 +21,9 @@ export interface Bench {
   /** The ids that a query finds, in the order given. Several filters are one query. */
   readonly find: (filters: Filter | readonly Filter[], nowSeconds?: number) => Promise<readonly string[]>
   readonly count: (filters: Filter | readonly Filter[], nowSeconds?: number) => Promise<number>
+  /** What a query finds for one reader. */
+  readonly findFor: (audience: Audience, filters: Filter | readonly Filter[]) => Promise<readonly string[]>
+  readonly countFor: (audience: Audience, filters: Filter | readonly Filter[]) => Promise<number>
   /** Closes the store and opens the same data again. Skips the claim when the engine keeps nothing. */
   readonly reopen: () => Promise<Bench>
 }
@@ -44,6 +48,8 @@ function benchOf(subject: StoreUnderTest, store: EventStore, skip: () => never):
     put: (events, nowSeconds = NOW_SECONDS) => put(store, events, nowSeconds),
     find: (filters, nowSeconds = NOW_SECONDS) => idsFound(store, listOf(filters), nowSeconds),
     count: async (filters, nowSeconds = NOW_SECONDS) => store.count(listOf(filters), nowSeconds),
+    findFor: (audience, filters) => idsFound(store, listOf(filters), NOW_SECONDS, audience),
+    countFor: async (audience, filters) => store.count(listOf(filters), NOW_SECONDS, audience),
     reopen: async () =>
       benchOf(subject, subject.reopen === undefined ? skip() : await subject.reopen(), skip),
   }

@@ -2,7 +2,8 @@ import { expect } from 'vitest'
 import { alice, bob, NOW_SECONDS, testEvent } from '../testing/index.ts'
 import { byLowestId, type Claim, idsOf } from './claim.ts'
 
-const regularKinds = [1, 2, 4, 40, 41, 44, 45, 62, 999, 1000, 9999, 40_000, 65_535]
+// 62 is regular too, but takes along what came before it (NIP-62).
+const regularKinds = [1, 2, 4, 40, 41, 44, 45, 999, 1000, 9999, 40_000, 65_535]
 const replaceableKinds = [0, 3, 10_000, 19_999]
 const addressableKinds = [30_000, 39_999]
 const versionedKinds = [...replaceableKinds, ...addressableKinds]

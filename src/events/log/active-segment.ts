@@ -26,6 +26,7 @@ export class ActiveSegment implements Segment {
   newest = Number.NEGATIVE_INFINITY
   firstSeq = 0
   lastSeq = 0
+  vanishedCount = 0
   readonly #hasher: KeyHasher
   readonly #table: PostingTable
   readonly #removed = new Bitmap()

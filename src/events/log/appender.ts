@@ -129,6 +129,7 @@ export class Appender {
     for (let ordinal = 0; ordinal < segment.count; ordinal++) {
       if (before.isRemoved(ordinal)) segment.remove(ordinal)
     }
+    segment.vanishedCount = before.vanishedCount
     this.segment = segment
     this.position = this.durable
     ftruncateSync(this.#file, this.durable)

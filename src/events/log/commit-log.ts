@@ -1,13 +1,15 @@
 import { statfsSync } from 'node:fs'
 import { AppError } from '../../kernel/index.ts'
-import type { NostrEvent } from '../../nostr/index.ts'
-import { decidePut, type StoredView } from '../rules.ts'
+import { KINDS, type NostrEvent } from '../../nostr/index.ts'
+import { decidePut } from '../rules.ts'
 import type { PutOutcome } from '../store.ts'
 import type { ActiveSegment } from './active-segment.ts'
 import type { Appender } from './appender.ts'
 import type { StoreNotice } from './notices.ts'
 import type { Place, SegmentSet } from './segment-set.ts'
-import { createStoredView, LazyEvent } from './stored-view.ts'
+import { createStoredView, LazyEvent, type LogStoredView } from './stored-view.ts'
+import { countReached } from './vanished-events.ts'
+import { VanishedKeys } from './vanished-keys.ts'
 
 /** After a failed write, writes are refused for so long before the disk is tried again. */
 const RETRY_MS = 1_000
@@ -34,6 +36,8 @@ export interface CommitLogOptions {
   /** Starts a new segment; called only when everything is on disk. */
   readonly roll: (minBytes: number) => Appender
   readonly notify: (notice: StoreNotice) => void
+  /** A request to vanish was decided: files hold what is to be erased from them. */
+  readonly onVanished: () => void
   /** A write failed; the segment being written lies in other memory now. */
   readonly onRolledBack: (segment: ActiveSegment) => void
   readonly nowMs: () => number
@@ -48,7 +52,8 @@ export class CommitLog {
   #lastSeq: number
   #durableSeq: number
   readonly #set: SegmentSet
-  readonly #view: StoredView
+  readonly #view: LogStoredView
+  readonly #vanished: VanishedKeys
   readonly #options: CommitLogOptions
   readonly #inbox: Job[] = []
   /** Jobs that are appended, with the position behind their last record. */
@@ -70,7 +75,8 @@ export class CommitLog {
     this.#appender = options.appender
     this.#lastSeq = options.lastSeq
     this.#durableSeq = options.lastSeq
-    this.#view = createStoredView(options.set)
+    this.#vanished = new VanishedKeys(options.set)
+    this.#view = createStoredView(options.set, this.#vanished)
   }
 
   get lastSeq(): number {
@@ -208,6 +214,7 @@ export class CommitLog {
     while (settled < this.#appended.length && this.#appended[settled]!.end <= to) settled++
     const jobs = this.#appended.splice(0, settled)
     this.#removed = this.#removed.filter(({ end }) => end > to)
+    this.#vanished.settle(to)
     for (const { job } of jobs) job.settle()
   }
 
@@ -215,6 +222,7 @@ export class CommitLog {
     const message = messageOf(error)
     for (const { place } of this.#removed) place.segment.restore(place.ordinal)
     this.#removed = []
+    this.#vanished.takeBack()
     this.#refusingUntilMs = this.#options.nowMs() + RETRY_MS
     this.#rollBack()
     this.#options.notify({ event: 'store.write_failed', level: 'error', facts: { reason: message } })
@@ -302,11 +310,18 @@ export class CommitLog {
     if (decision.action === 'refuse') return decision.outcome
     const { removes } = decision
     if (!appender.fits(json.length, removes.length)) return this.#full(json.length, removes.length)
+    const isVanish = event.kind === KINDS.VANISH
+    if (isVanish) countReached(this.#set, event.pubkey, event.created_at)
     const seq = ++this.#lastSeq
     // Removals first: the new event must not be taken for one of the events that its own record removes.
-    this.#noteRemovals(removes, seq)
+    this.#noteRemovals(removes, seq, isVanish ? this.#view.reached : undefined)
     const ordinal = appender.append(json, seq, removes)
     this.#set.noteId(appender.segment, ordinal)
+    if (isVanish) {
+      this.#view.reached.clear()
+      this.#vanished.noteStored(event.pubkey, event.created_at, appender.position)
+      this.#options.onVanished()
+    }
     return { status: 'stored', seq }
   }
 
@@ -339,16 +354,28 @@ export class CommitLog {
     }
   }
 
-  #noteRemovals(ids: readonly string[], seq: number): number {
+  /** @param places where some of them are, as far as that is known. */
+  #noteRemovals(
+    ids: readonly string[],
+    seq: number,
+    places: ReadonlyMap<string, Place> = UNKNOWN_PLACES,
+  ): number {
     let count = 0
     for (const id of ids) {
-      for (const place of this.#set.remove(id, seq)) {
+      for (const place of this.#remove(id, seq, places.get(id))) {
         // The record that orders the removal is appended next: it ends behind the present position, wherever exactly.
-        this.#removed.push({ place, end: this.#appender.position + 1 })
+        const end = this.#appender.position + 1
+        this.#removed.push({ place, end })
+        if (place.segment.kindOf(place.ordinal) === KINDS.VANISH) this.#vanished.noteRemoved(place, end)
         count++
       }
     }
     return count
+  }
+
+  #remove(id: string, seq: number, place: Place | undefined): readonly Place[] {
+    if (place === undefined) return this.#set.remove(id, seq)
+    return place.segment.remove(place.ordinal) ? [place] : []
   }
 
   #full(jsonLength: number, removalCount: number): 'full' {
@@ -356,6 +383,8 @@ export class CommitLog {
     return 'full'
   }
 }
+
+const UNKNOWN_PLACES: ReadonlyMap<string, Place> = new Map()
 
 /** Is it worth trying? Where the system does not say, trying tells. */
 function hasFreeBytes(path: string): boolean {

@@ -2,11 +2,18 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type CompactionLimits, planCompaction, type SegmentWeight } from './compaction-plan.ts'
 
-const limits: CompactionLimits = { maxBytes: 4_000, minRemovedShare: 0.3, joinCount: 4 }
+const limits: CompactionLimits = { maxBytes: 4_000, minRemovedShare: 0.3, joinCount: 4, vanishedAgeMs: 1_000 }
 
 /** Segments of these sizes, ten events each, with so many of them removed. */
 function segments(...sizes: readonly (readonly [bytes: number, removed: number])[]): SegmentWeight[] {
-  return sizes.map(([bytes, removed], index) => ({ id: index + 1, bytes, events: 10, removed }))
+  return sizes.map(([bytes, removed], index) => ({
+    id: index + 1,
+    bytes,
+    events: 10,
+    removed,
+    vanished: 0,
+    ageMs: 9_000,
+  }))
 }
 
 describe('what is compacted next', () => {
@@ -36,8 +43,17 @@ describe('what is compacted next', () => {
     expect(planCompaction(segments([3_000, 0], [300, 0], [300, 0], [300, 0]), limits)).toEqual([])
   })
 
+  test('one that holds vanished events, however few, when its file is of age', () => {
+    const [alive, holding] = segments([1_000, 0], [1_000, 1])
+    const plan = (vanished: number, ageMs: number) =>
+      planCompaction([alive!, { ...holding!, vanished, ageMs }], limits)
+    expect(plan(1, 1_000)).toEqual([2])
+    expect(plan(1, 999)).toEqual([])
+    expect(plan(0, 1_000)).toEqual([])
+  })
+
   test('an empty segment is not dead for ever', () => {
-    const empty = { id: 1, bytes: 100, events: 0, removed: 0 }
+    const empty = { id: 1, bytes: 100, events: 0, removed: 0, vanished: 0, ageMs: 0 }
     expect(planCompaction([empty], limits)).toEqual([])
   })
 })
@@ -59,7 +75,8 @@ test('compacting comes to an end, and moves each event only as often as the loga
       let writtenBytes = 0
       for (const { bytes, events, dead } of given) {
         writtenBytes += bytes
-        store = [...store, { id: ++next, bytes, events, removed: Math.floor((events * dead) / 100) }]
+        const removed = Math.floor((events * dead) / 100)
+        store = [...store, { id: ++next, bytes, events, removed, vanished: 0, ageMs: 0 }]
         for (let rounds = 0; ; rounds++) {
           const ids = planCompaction(store, limits)
           if (ids.length === 0) break
@@ -89,5 +106,7 @@ function joined(id: number, inputs: readonly SegmentWeight[]): SegmentWeight {
     bytes: living.reduce((sum, { bytes }) => sum + bytes, 0),
     events: living.reduce((sum, { events }) => sum + events, 0),
     removed: 0,
+    vanished: 0,
+    ageMs: 0,
   }
 }

@@ -1,12 +1,18 @@
 import type { Filter, TagCondition } from '../../nostr/index.ts'
-import type { AccessPath } from '../planner.ts'
-import { bytesEqual, type EventView, HEX_ID_LENGTH } from './event-bytes.ts'
+import type { Audience } from '../audience.ts'
+import { type AccessPath, MAX_AUTHOR_KIND_PAIRS } from '../planner.ts'
+import { type EventView, HEX_ID_LENGTH } from './event-bytes.ts'
+import { HexSet } from './hex-set.ts'
 import { authorKey, authorKindKey, escapeTagValue, type IndexKey, kindKey, tagKey } from './index-key.ts'
 import type { KeyHasher } from './key-hash.ts'
+import { narrowToAudience, type Restriction } from './restriction.ts'
 
-/** A filter with its values as the bytes that they are in stored events. */
+/** A filter with its values as the bytes that they are in stored events, made for one reader. */
 export class CompiledFilter {
+  /** Without the kinds that its reader cannot see anyway. */
   readonly filter: Filter
+  /** What is to be checked of some kinds for the reader's sake; undefined when this filter meets no such kind. */
+  readonly restriction: Restriction | undefined
   readonly since: number
   readonly until: number
   readonly limit: number
@@ -15,8 +21,12 @@ export class CompiledFilter {
   /** The keys of each path, since estimating and walking ask for the same ones. */
   readonly #keys = new Map<AccessPath, readonly IndexKey[]>()
 
-  constructor(filter: Filter, hasher: KeyHasher) {
-    this.filter = filter
+  #readerKeys: readonly IndexKey[] | undefined
+
+  constructor(filter: Filter, hasher: KeyHasher, audience?: Audience) {
+    const narrowed = narrowToAudience(filter, audience)
+    this.filter = narrowed.filter
+    this.restriction = narrowed.restriction
     this.#hasher = hasher
     this.since = filter.since ?? Number.NEGATIVE_INFINITY
     this.until = filter.until ?? Number.POSITIVE_INFINITY
@@ -37,6 +47,23 @@ export class CompiledFilter {
       this.#keys.set(path, keys)
     }
     return keys
+  }
+
+  /**
+   * Keys whose lists hold every match that the reader may see, when the filter asks only for kinds that have a circle
+   * of readers: what the reader wrote of them, and what names the reader. Nothing of the filter itself is checked by
+   * walking them. Undefined when there are no such keys, or too many.
+   */
+  readerKeys(): readonly IndexKey[] | undefined {
+    const { kinds } = this.filter
+    const { restriction } = this
+    if (restriction === undefined || kinds === undefined || !restriction.coversAll(kinds)) return undefined
+    if (restriction.pubkeys.length * kinds.length > MAX_AUTHOR_KIND_PAIRS) return undefined
+    this.#readerKeys ??= [
+      ...this.#makeKeys({ by: 'author-kind', authors: restriction.pubkeys, kinds }),
+      ...restriction.readers.map((reader) => tagKey(this.#hasher, LETTER_P, reader)),
+    ]
+    return this.#readerKeys
   }
 
   /** What is left to check of an event that was met along `path`. */
@@ -80,6 +107,7 @@ export function hexBytes(values: readonly string[]): Buffer {
   return Buffer.from(values.join(''), 'latin1')
 }
 
+const LETTER_P = 0x70
 const NO_CONDITIONS: readonly TagCondition[] = []
 
 export interface CompiledTag {
@@ -99,28 +127,4 @@ export interface Residual {
 /** Does the event hold, for each condition, one of its values? */
 export function holdsTags(event: EventView, tags: readonly CompiledTag[]): boolean {
   return tags.every(({ letter, values }) => values.some((value) => event.hasTag(letter, value)))
-}
-
-/** A set of 64-character hex strings that is asked about bytes. */
-export class HexSet {
-  readonly #byPrefix = new Map<number, Buffer[]>()
-
-  constructor(values: readonly string[]) {
-    for (const value of values) {
-      const bytes = Buffer.from(value, 'latin1')
-      const prefix = prefixAt(bytes, 0)
-      const same = this.#byPrefix.get(prefix)
-      if (same === undefined) this.#byPrefix.set(prefix, [bytes])
-      else same.push(bytes)
-    }
-  }
-
-  has(bytes: Buffer, at: number): boolean {
-    const candidates = this.#byPrefix.get(prefixAt(bytes, at))
-    return candidates?.some((value) => bytesEqual(value, 0, bytes, at, HEX_ID_LENGTH)) ?? false
-  }
-}
-
-function prefixAt(bytes: Buffer, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }

@@ -50,8 +50,12 @@ type Step = { readonly put: NostrEvent } | { readonly remove: readonly string[] 
 const OPTIONS: Partial<LogStoreOptions> = {
   segmentBytes: 1_500,
   maintenance: 'inline',
-  compaction: { joinCount: 3, minRemovedShare: 0.4 },
+  compaction: { joinCount: 3, minRemovedShare: 0.4, vanishedAgeMs: 0 },
 }
+
+/** Bob's request takes along what he had written by then, wherever in the log that is. */
+const VANISHED_UNTIL = NOW_SECONDS + 8
+const request = testEvent({ kind: 62, pubkey: bob, created_at: VANISHED_UNTIL })
 
 /** Steps that are not answered yet when the next one begins. */
 const UNDER_WAY = 3
@@ -77,9 +81,13 @@ test('wherever a crash happens, all that was answered holds, and what was under 
     const where = `crash point ${number}, after step ${answered}: ${[...files.keys()].join(' ')}`
     expect(states.slice(answered, answered + 1 + UNDER_WAY), where).toContain(found)
     expect(store.stats().lastSeq, where).toBeGreaterThanOrEqual(lastSeq)
+    const isVanished = found.includes(request.id)
     expect(board.warnings(), where).toEqual([])
     await store.settled()
     expect((await idsFound(store, [{}])).toSorted().join('\n'), `${where}, settled`).toBe(found)
+    const late = testEvent({ pubkey: bob, created_at: VANISHED_UNTIL, content: 'late' })
+    const [outcome] = await store.put([bytesOf(late)], NOW_SECONDS)
+    expect(outcome?.status, where).toBe(isVanished ? 'vanished' : 'stored')
     await store.close()
     rmSync(folder, { recursive: true })
   }
@@ -150,7 +158,7 @@ async function perform(store: EventStore, step: Step): Promise<number> {
   return outcome?.status === 'stored' ? outcome.seq : 0
 }
 
-/** Notes, profiles that replace each other, deletions, removals by the operator, and events that come back. */
+/** A request to vanish, notes, profiles that replace each other, deletions, removals by the operator, and events that come back. */
 function makeSteps(): readonly Step[] {
   const steps: Step[] = []
   const notes: NostrEvent[] = []
@@ -160,6 +168,7 @@ function makeSteps(): readonly Step[] {
     notes.push(note)
     steps.push({ put: note })
     if (n % 2 === 0) steps.push({ put: testEvent({ kind: 0, content: `profile ${n}`, created_at }) })
+    if (n === 10) steps.push({ put: request })
     if (n % 5 === 4) steps.push({ put: deletionOf(notes[n - 3]!, created_at) })
     if (n % 7 === 6) {
       const victim = notes[n - 2]!

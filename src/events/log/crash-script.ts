@@ -13,6 +13,10 @@ function eventOf(seed: number, batch: number, index: number, random: () => numbe
   const created_at = NOW_SECONDS - 1_000 + batch
   const content = `${seed} ${batch} ${index} ${'x'.repeat(random() * 300)}`
   const dice = random()
+  if (dice < 0.05) {
+    const tags = [['p', pubkeyOf(`author ${Math.floor(random() * 6)}`)]]
+    return testEvent({ kind: 1059, pubkey: author, created_at, content, tags })
+  }
   if (dice < 0.5) return testEvent({ pubkey: author, created_at, content })
   if (dice < 0.8)
     return testEvent({ kind: 10_000 + Math.floor(random() * 4), pubkey: author, created_at, content })
@@ -20,6 +24,8 @@ function eventOf(seed: number, batch: number, index: number, random: () => numbe
     const tags = [['d', String(Math.floor(random() * 5))]]
     return testEvent({ kind: 30_023, pubkey: author, created_at, content, tags })
   }
+  // Takes along everything that its author has.
+  if (dice > 0.99) return testEvent({ kind: 62, pubkey: author, created_at, content })
   // Deletes everything that its author has at an address.
   const address = `30023:${author}:${Math.floor(random() * 5)}`
   return testEvent({ kind: 5, pubkey: author, created_at, content, tags: [['a', address]] })

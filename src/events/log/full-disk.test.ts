@@ -89,6 +89,30 @@ describe.runIf(canMount)('on a full disk', () => {
     await again.close()
   })
 
+  test('a request to vanish that failed has taken nothing along, and refuses nothing', async () => {
+    const { store } = await open({ segmentBytes: 1024 * KIB })
+    const first = testEvent({ kind: 62, pubkey: bob, created_at: NOW_SECONDS - 10 })
+    const note = testEvent({ pubkey: bob })
+    await put(store, [first, note])
+    leaveFree(4)
+    const request = testEvent({
+      kind: 62,
+      pubkey: bob,
+      created_at: NOW_SECONDS + 5,
+      content: 'x'.repeat(20_000),
+    })
+    expect(await put(store, [request])).toEqual(['failed'])
+    expect(await ids(store)).toEqual(idsOf([first, note]))
+    makeRoom()
+    nowMs += RETRY_MS
+    const at = (offset: number) =>
+      testEvent({ pubkey: bob, created_at: NOW_SECONDS + offset, content: 'new' })
+    expect(await put(store, [at(-10), at(5)])).toEqual(['vanished', 'stored'])
+    expect(await put(store, [request])).toEqual(['stored'])
+    expect(await put(store, [at(4)])).toEqual(['vanished'])
+    expect(await storedAfterReopening({}, store)).toEqual([request.id])
+  })
+
   test('a removal that was answered is not taken back by a later write that fails', async () => {
     const { store } = await open({ segmentBytes: 1024 * KIB })
     const victim = testEvent()

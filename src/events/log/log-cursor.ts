@@ -1,16 +1,19 @@
 import type { Filter } from '../../nostr/index.ts'
 import type { EventCursor, EventPage } from '../store.ts'
 import { CompiledFilter } from './compiled-filter.ts'
-import { compareAnswers, MatchStream, type OrderKey, type ScanLimits } from './match-stream.ts'
+import {
+  compareAnswers,
+  MatchStream,
+  type OrderKey,
+  type ScanLimits,
+  SLICE_CANDIDATES,
+} from './match-stream.ts'
 import { type JsonRange, locate, type Segment } from './segment.ts'
 import type { SegmentBytes } from './segment-bytes.ts'
 import type { SegmentSet } from './segment-set.ts'
 
-/** Candidates that one call of `next` may look at before it gives others their turn: about a millisecond. */
-const SLICE_CANDIDATES = 10_000
-
 /** A page ends after the event that makes it longer than this. */
-const PAGE_BYTES = 512 * 1024
+export const PAGE_BYTES = 512 * 1024
 
 /** A page of places in the log: what the I/O threads need to send the events from shared memory. */
 export class LogPage implements EventPage {
@@ -88,13 +91,17 @@ export class LogCursor implements EventCursor {
   readonly #set: SegmentSet
   readonly #limits: ScanLimits
   #parts: Part[] = []
+  /** Sequence numbers of events that were sent already. */
+  readonly #sent: ReadonlySet<number> | undefined
   readonly #range: JsonRange = { start: 0, end: 0 }
 
-  constructor(set: SegmentSet, filters: readonly Filter[], limits: ScanLimits) {
+  /** @param sent sequence numbers of matches that count for their filter's limit, but are not to be sent again. */
+  constructor(set: SegmentSet, filters: readonly Filter[], limits: ScanLimits, sent?: ReadonlySet<number>) {
+    this.#sent = sent
     this.#set = set
     this.#limits = limits
     for (const filter of filters) {
-      const compiled = new CompiledFilter(filter, set.hasher)
+      const compiled = new CompiledFilter(filter, set.hasher, limits.audience)
       const { limit } = compiled
       if (limit > 0) this.#parts.push({ filter: compiled, remaining: limit, after: undefined })
     }
@@ -113,12 +120,13 @@ export class LogCursor implements EventCursor {
     const stream = new MatchStream(this.#set, part.filter, this.#limits, part.after)
     const mayTake = Math.min(maxEvents, part.remaining)
     let result: 'found' | 'end' | 'paused' = 'found'
-    while (page.count < mayTake && page.bytes < PAGE_BYTES) {
+    let taken = 0
+    while (taken < mayTake && page.bytes < PAGE_BYTES) {
       result = stream.next(SLICE_CANDIDATES)
       if (result !== 'found') break
-      this.#add(page, stream)
+      if (this.#add(page, stream)) taken++
     }
-    part.remaining -= page.count
+    part.remaining -= taken
     part.after = stream.resumeKey(true)
     if (result === 'end' || part.remaining === 0) this.#parts = []
   }
@@ -141,10 +149,14 @@ export class LogCursor implements EventCursor {
     })
   }
 
-  #add(page: LogPage, { segment, ordinal }: MatchStream): void {
+  /** False when the event turns out to be lost. */
+  #add(page: LogPage, { segment, ordinal }: MatchStream): boolean {
+    if (this.#sent?.has(segment.seqOf(ordinal)) === true) return true
     locate(segment, ordinal, this.#range)
     // Reading it may have shown that the disk has damaged it.
-    if (!segment.isRemoved(ordinal)) page.add(segment, this.#range)
+    if (segment.isRemoved(ordinal)) return false
+    page.add(segment, this.#range)
+    return true
   }
 
   #open(part: Part): Head {

@@ -1,25 +1,32 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../../kernel/index.ts'
 import type { Filter } from '../../nostr/index.ts'
-import type { EventStore, PutOutcome, StoreStats } from '../store.ts'
+import type { Audience } from '../audience.ts'
+import type { CountSketch, EventStore, IdSet, PutOutcome, StoreStats } from '../store.ts'
 import { Appender } from './appender.ts'
 import { CommitLog } from './commit-log.ts'
 import type { CompactionLimits } from './compaction-plan.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
-import { type CountTask, openCount } from './log-count.ts'
-import { LogCursor } from './log-cursor.ts'
+import { openCount } from './log-count.ts'
+import { openIdSet } from './log-id-set.ts'
+import { openSketch } from './log-sketch.ts'
 import { Maintenance } from './maintenance.ts'
 import { emptyManifest, readManifest, segmentPath } from './manifest.ts'
+import type { ScanLimits } from './match-stream.ts'
 import { reportDamage, type StoreNotice } from './notices.ts'
 import { dropDamaged } from './page-damage.ts'
 import { PageCache } from './paged-column.ts'
 import { type Recovered, recover } from './recovery.ts'
 import { isSealed, type SealedSegment } from './sealed-segment.ts'
+import { type LogQuery, openQuery } from './search/open-query.ts'
+import { WordIndexes } from './search/word-indexes.ts'
+import { WordsKeeper } from './search/words-keeper.ts'
 import type { SharedSegment } from './segment-bytes.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-file.ts'
 import type { SegmentSet } from './segment-set.ts'
+import { finish, type SlicedTask } from './sliced-task.ts'
+import { countVanished } from './vanished-events.ts'
 
 export interface LogStoreOptions {
   /** The folder that the store has for itself; made when missing. */
@@ -31,6 +38,8 @@ export interface LogStoreOptions {
   /** Memory for indexes, in bytes; older segments beyond it are cold: their index is read by page. */
   readonly indexBytes?: number
   readonly compaction?: Partial<CompactionLimits>
+  /** Keep an index of words, so that searches (NIP-50) are fast; true unless said otherwise. Without, they read everything. */
+  readonly search?: boolean
   readonly maintenance?: 'worker' | 'inline'
   readonly notify?: (notice: StoreNotice) => void
   readonly nowMs?: () => number
@@ -49,6 +58,7 @@ const DEFAULTS = {
   cacheBytes: 512 * MIB,
   indexBytes: 1024 * MIB,
   maintenance: 'worker',
+  search: true,
 } as const
 
 /** Sealed segments are joined up to so many times the size of one. */
@@ -60,6 +70,10 @@ const COLD_CACHE_SHARE = 1 / 16
 /** Between checks of the cache, so many new segments or turns of `trimCache` may pass. */
 const TRIM_INTERVAL_MS = 1_000
 const DISK_LOOK_INTERVAL_MS = 1_000
+/** A file is written anew for the sake of those who vanished at most so often. */
+const VANISHED_AGE_MS = 24 * 60 * 60_000
+/** A file comes of that age while nothing happens. */
+const ERASURE_LOOK_INTERVAL_MS = 60 * 60_000
 
 /**
  * Opens the event store of a folder, or makes one. Recovers from whatever a crash left, telling `notify`.
@@ -101,7 +115,9 @@ export class LogStore implements EventStore {
   readonly #log: CommitLog
   readonly #maintenance: Maintenance
   readonly #lock: FolderLock
+  readonly #wordsKeeper: WordsKeeper | undefined
   readonly #trimTimer: NodeJS.Timeout
+  readonly #erasureTimer: NodeJS.Timeout
   readonly #listeners = new Set<(message: SharingMessage) => void>()
   /** Turns of `trimCache`. */
   #useClock = 0
@@ -117,6 +133,7 @@ export class LogStore implements EventStore {
     const indexBytes = options.indexBytes ?? DEFAULTS.indexBytes
     this.#cache = new PageCache(indexBytes * COLD_CACHE_SHARE)
     const notify = options.notify ?? (() => {})
+    const nowMs = options.nowMs ?? Date.now
     const manifest = readManifest(options.folder) ?? emptyManifest()
     const damaged: SealedSegment[] = []
     let repair = (segment: SealedSegment): void => {
@@ -143,24 +160,30 @@ export class LogStore implements EventStore {
       compaction: {
         maxBytes: Math.min(JOINED_SEGMENTS * this.#segmentBytes, MAX_SEGMENT_BYTES),
         minRemovedShare: 0.3,
+        vanishedAgeMs: VANISHED_AGE_MS,
         joinCount: JOINED_SEGMENTS,
         ...options.compaction,
       },
       mode: options.maintenance ?? DEFAULTS.maintenance,
+      nowMs,
       lastSeq: () => this.#log?.lastSeq ?? recovered.lastSeq,
       atRest: (work) => this.#log.atRest(work),
       onAdopted: (segment) => this.#tell({ kind: 'segment', segment: segment.bytes.shared }),
       onRetired: (id) => this.#tell({ kind: 'retired', id }),
+      search: options.search ?? DEFAULTS.search,
     })
+    if (options.search ?? DEFAULTS.search) this.#wordsKeeper = this.#keepWords(notify)
     this.#log = new CommitLog({
       set: recovered.set,
       appender: this.#firstAppender(recovered),
       lastSeq: recovered.lastSeq,
+      onVanished: () => this.#maintenance.start(),
       roll: (minBytes) => this.#roll(minBytes),
       onRolledBack: ({ bytes }) => this.#tell({ kind: 'segment', segment: bytes.shared }),
       notify,
-      nowMs: options.nowMs ?? Date.now,
+      nowMs,
     })
+    countVanished(recovered.set)
     recovered.set.onFilterReplaced = ({ shared }) => this.#tell({ kind: 'ids', filter: shared })
     repair = (segment) => this.#maintenance.enqueueRepair(segment)
     for (const segment of damaged) repair(segment)
@@ -168,6 +191,8 @@ export class LogStore implements EventStore {
     this.#maintenance.start()
     this.#trimTimer = setInterval(() => this.trimCache(), TRIM_INTERVAL_MS)
     this.#trimTimer.unref()
+    this.#erasureTimer = setInterval(() => this.#maintenance.start(), ERASURE_LOOK_INTERVAL_MS)
+    this.#erasureTimer.unref()
   }
 
   put(batch: readonly Uint8Array[], nowSeconds: number): Promise<readonly PutOutcome[]> {
@@ -182,21 +207,55 @@ export class LogStore implements EventStore {
     return place !== undefined && place.segment.seqOf(place.ordinal) <= this.#log.durableSeq
   }
 
-  query(filters: readonly Filter[], nowSeconds: number): LogCursor {
-    this.#assertOpen()
-    return new LogCursor(this.#set, filters, { maxSeq: this.#log.lastSeq, nowSeconds })
+  query(filters: readonly Filter[], nowSeconds: number, audience?: Audience): LogQuery {
+    return openQuery(this.#set, filters, this.#limits(nowSeconds, audience))
   }
 
-  async count(filters: readonly Filter[], nowSeconds: number): Promise<number> {
-    const task = this.openCount(filters, nowSeconds)
-    while (!task.step()) await nextTurn()
-    return task.value
+  async count(filters: readonly Filter[], nowSeconds: number, audience?: Audience): Promise<number> {
+    return finish(this.openCount(filters, nowSeconds, audience))
+  }
+
+  async sketch(
+    filter: Filter,
+    offset: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): Promise<CountSketch> {
+    return finish(this.openSketch(filter, offset, nowSeconds, audience))
+  }
+
+  async idSet(
+    filter: Filter,
+    maxIds: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): Promise<IdSet | undefined> {
+    return finish(this.openIdSet(filter, maxIds, nowSeconds, audience))
   }
 
   /** A count in slices, for a thread that has others to serve as well. */
-  openCount(filters: readonly Filter[], nowSeconds: number): CountTask {
-    this.#assertOpen()
-    return openCount(this.#set, filters, { maxSeq: this.#log.lastSeq, nowSeconds })
+  openCount(filters: readonly Filter[], nowSeconds: number, audience?: Audience): SlicedTask<number> {
+    return openCount(this.#set, filters, this.#limits(nowSeconds, audience))
+  }
+
+  /** `sketch` in slices. */
+  openSketch(
+    filter: Filter,
+    offset: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): SlicedTask<CountSketch> {
+    return openSketch(this.#set, filter, offset, this.#limits(nowSeconds, audience))
+  }
+
+  /** `idSet` in slices. */
+  openIdSet(
+    filter: Filter,
+    maxIds: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): SlicedTask<IdSet | undefined> {
+    return openIdSet(this.#set, filter, maxIds, this.#limits(nowSeconds, audience))
   }
 
   async remove(ids: readonly string[]): Promise<number> {
@@ -215,7 +274,11 @@ export class LogStore implements EventStore {
     return {
       events: this.#set.eventCount,
       diskBytes: this.#diskBytes(),
-      memoryBytes: this.#set.memoryBytes + this.#cache.memoryBytes + this.#residentBytes(),
+      memoryBytes:
+        this.#set.memoryBytes +
+        (this.#set.words?.memoryBytes ?? 0) +
+        this.#cache.memoryBytes +
+        this.#residentBytes(),
       lastSeq: this.#log.lastSeq,
     }
   }
@@ -273,12 +336,26 @@ export class LogStore implements EventStore {
     if (before < limit && this.#loadedSinceTrim >= limit) setImmediate(() => this.trimCache())
   }
 
+  #keepWords(notify: (notice: StoreNotice) => void): WordsKeeper {
+    this.#set.words = new WordIndexes({
+      folder: this.#folder,
+      set: this.#set,
+      cache: this.#cache,
+      notify,
+      onLacking: (segment) => this.#maintenance.enqueueWords(segment),
+    })
+    return new WordsKeeper(this.#set.words)
+  }
+
   async #close(): Promise<void> {
+    this.#wordsKeeper?.stop()
     clearInterval(this.#trimTimer)
+    clearInterval(this.#erasureTimer)
     try {
       await this.#log.idle()
       await this.#maintenance.stop()
     } finally {
+      this.#set.words?.close()
       this.#log.appender.close()
       for (const segment of this.#set.segments) {
         if (isSealed(segment)) segment.close()
@@ -326,6 +403,12 @@ export class LogStore implements EventStore {
     if (nowMs - this.#disk.atMs > DISK_LOOK_INTERVAL_MS)
       this.#disk = { atMs: nowMs, bytes: folderBytes(this.#folder) }
     return this.#disk.bytes
+  }
+
+  /** What is read from now on shows the store as it is now. */
+  #limits(nowSeconds: number, audience: Audience | undefined): ScanLimits {
+    this.#assertOpen()
+    return { maxSeq: this.#log.lastSeq, nowSeconds, audience }
   }
 
   #residentBytes(): number {

@@ -1,10 +1,12 @@
-import { closeSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { sealColumns } from './columns.ts'
 import { writeIndexFile } from './index-file.ts'
 import { type HashSeed, KeyHasher } from './key-hash.ts'
 import { indexPath, segmentPath } from './manifest.ts'
 import type { DamagedRange } from './notices.ts'
 import { recordLength, removalsOf, type ScanReport, scanRecords, writeRecord } from './record.ts'
+import { writeWordsOf } from './search/build-words.ts'
+import { wordsPath } from './search/word-file.ts'
 import { SegmentBytes, shareForWriting } from './segment-bytes.ts'
 import {
   readWholeFile,
@@ -15,11 +17,21 @@ import {
 } from './segment-file.ts'
 
 /** Slow work on files that are no longer written; it runs beside the store, in a worker thread. */
-export type MaintenanceTask = SealTask | CompactTask
+export type MaintenanceTask = SealTask | WordsTask | CompactTask
 
 /** Write the index file of a segment. */
 export interface SealTask {
   readonly kind: 'seal'
+  readonly folder: string
+  readonly seed: HashSeed
+  readonly id: number
+  /** And the file of its words. */
+  readonly search: boolean
+}
+
+/** Write the file of a sealed segment's words, which is missing or damaged. */
+export interface WordsTask {
+  readonly kind: 'words'
   readonly folder: string
   readonly seed: HashSeed
   readonly id: number
@@ -32,6 +44,8 @@ export interface CompactTask {
   readonly seed: HashSeed
   readonly outputId: number
   readonly inputs: readonly CompactInput[]
+  /** And the file of its words. */
+  readonly search: boolean
 }
 
 export interface CompactInput {
@@ -50,20 +64,45 @@ export interface MaintenanceResult {
 }
 
 export function runMaintenance(task: MaintenanceTask): MaintenanceResult {
-  if (task.kind === 'seal') return writeIndex(task.folder, task.id, task.seed)
+  if (task.kind === 'words') return writeWords(task)
+  if (task.kind === 'seal') return writeIndex(task, task.id)
   const damaged = writeCompacted(task)
-  const { events } = writeIndex(task.folder, task.outputId, task.seed)
+  const { events } = writeIndex(task, task.outputId)
   return { events, damaged }
 }
 
-function writeIndex(folder: string, id: number, seed: HashSeed): MaintenanceResult {
+function writeIndex({ folder, seed, search }: SealTask | CompactTask, id: number): MaintenanceResult {
+  const { scanned, length } = scanFile(folder, id, seed)
+  writeIndexOf(folder, scanned, length)
+  if (search) tryToWriteWords(folder, scanned)
+  return {
+    events: scanned.segment.count,
+    damaged: damageIn(segmentPath(folder, id), scanned.report, length),
+  }
+}
+
+function writeWords({ folder, id, seed }: WordsTask): MaintenanceResult {
+  const { scanned, length } = scanFile(folder, id, seed)
+  const isWritten = writeWordsOf(folder, scanned.segment)
+  const damaged = isWritten ? [] : damageIn(segmentPath(folder, id), scanned.report, length)
+  return { events: scanned.segment.count, damaged }
+}
+
+/** An index without words is worth having: whatever stood in the way is told when they are tried again by themselves. */
+function tryToWriteWords(folder: string, { segment }: ScannedSegment): void {
+  try {
+    writeWordsOf(folder, segment)
+  } catch {
+    rmSync(`${wordsPath(folder, segment.id)}.tmp`, { force: true })
+  }
+}
+
+function scanFile(folder: string, id: number, seed: HashSeed) {
   const path = segmentPath(folder, id)
   const { size } = statSync(path)
   const bytes = new SegmentBytes(shareForWriting(id, path, size))
   const length = readWholeFile(path, bytes.buffer)
-  const scanned = scanSegment(id, bytes, length, new KeyHasher(seed))
-  writeIndexOf(folder, scanned, length)
-  return { events: scanned.segment.count, damaged: damageIn(path, scanned.report, length) }
+  return { scanned: scanSegment(id, bytes, length, new KeyHasher(seed)), length }
 }
 
 /** Everything in a segment that is not written any more should be records, up to its end. */

@@ -2,7 +2,7 @@ import { rmSync, statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { ActiveSegment } from './active-segment.ts'
-import { type CompactionLimits, planCompaction } from './compaction-plan.ts'
+import { type CompactionLimits, planCompaction, type SegmentWeight } from './compaction-plan.ts'
 import { type MaintenanceResult, type MaintenanceTask, runMaintenance } from './maintenance-tasks.ts'
 import {
   indexPath,
@@ -18,6 +18,8 @@ import type { PageCache } from './paged-column.ts'
 import { writeRemoved } from './removed-file.ts'
 import { coolDown, loadSealed } from './sealed-loader.ts'
 import { isSealed, type SealedSegment, type SegmentWatch } from './sealed-segment.ts'
+import { hasWordsOf } from './search/sealed-words.ts'
+import { wordsPath } from './search/word-file.ts'
 import { idOf, type Segment } from './segment.ts'
 import { SegmentSet } from './segment-set.ts'
 
@@ -38,10 +40,13 @@ export interface MaintenanceOptions {
   readonly watch: SegmentWatch
   readonly notify: (notice: StoreNotice) => void
   readonly lastSeq: () => number
+  readonly nowMs: () => number
   /** Does something at a moment when nothing is decided that is not on disk as well. */
   readonly atRest: <T>(work: () => T) => Promise<T>
   readonly onAdopted: (segment: SealedSegment) => void
   readonly onRetired: (id: number) => void
+  /** Are words kept for searches? */
+  readonly search: boolean
 }
 
 /** A task with what to do before, at rest, and after it. */
@@ -62,6 +67,8 @@ export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #unsealed: ActiveSegment[] = []
   readonly #damaged: SealedSegment[] = []
+  /** Segments whose words are known to be on disk, or cannot be built. */
+  readonly #worded = new WeakSet<SealedSegment>()
   readonly #retiring = new Map<NodeJS.Timeout, () => void>()
   #running: Promise<void> | undefined
   /** Something may have become due since the last look. */
@@ -96,6 +103,12 @@ export class Maintenance {
   enqueueRepair(segment: SealedSegment): void {
     if (this.#damaged.includes(segment)) return
     this.#damaged.push(segment)
+    this.start()
+  }
+
+  /** The words of a segment are missing or cannot be used: they are to be built. */
+  enqueueWords(segment: SealedSegment): void {
+    this.#worded.delete(segment)
     this.start()
   }
 
@@ -155,12 +168,12 @@ export class Maintenance {
   }
 
   #next(): Work | undefined {
-    const { folder, set, compaction } = this.#options
+    const { folder, set, compaction, search } = this.#options
     const { seed } = this.#manifest
     const full = this.#unsealed[0]
     if (full !== undefined) {
       return {
-        task: { kind: 'seal', folder, seed, id: full.id },
+        task: { kind: 'seal', folder, seed, id: full.id, search },
         finish: (result) => this.#finishSeal(full, result),
       }
     }
@@ -169,20 +182,29 @@ export class Maintenance {
     const damaged = this.#damaged[0]
     if (damaged !== undefined) {
       return {
-        task: { kind: 'seal', folder, seed, id: damaged.id },
+        task: { kind: 'seal', folder, seed, id: damaged.id, search },
         finish: () => this.#finishRepair(damaged),
       }
     }
-    const ids = planCompaction(this.#sealed().map(weightOf), compaction)
-    if (ids.length === 0) return undefined
-    return this.#compaction(this.#sealed().filter(({ id }) => ids.includes(id)))
+    const ids = planCompaction(
+      this.#sealed().map((segment) => this.#weightOf(segment)),
+      compaction,
+    )
+    if (ids.length > 0) return this.#compaction(this.#sealed().filter(({ id }) => ids.includes(id)))
+    const wordless = search ? this.#sealed().findLast((segment) => !this.#hasWords(segment)) : undefined
+    if (wordless === undefined) return undefined
+    return {
+      task: { kind: 'words', folder, seed, id: wordless.id },
+      finish: (result) => this.#finishWords(wordless, result),
+    }
   }
 
   #compaction(inputs: readonly SealedSegment[]): Work {
-    const { folder, set } = this.#options
+    const { folder, set, search } = this.#options
     const { seed, nextId: outputId } = this.#manifest
     // The file is not part of the store until it is finished; a crash leaves it to be cleared away.
     this.#manifest = { ...this.#manifest, nextId: outputId + 1 }
+    const vanishedBefore = vanishedIn(inputs)
     const others = set.segments.filter((segment) => !inputs.some((input) => input === segment))
     const task: MaintenanceTask = {
       kind: 'compact',
@@ -194,8 +216,14 @@ export class Maintenance {
         removedRecords: removedRecordsOf(input),
         neededRemovals: neededRemovals(input, others),
       })),
+      search,
     }
-    return { task, finish: (result) => this.#finishCompaction(inputs, outputId, result) }
+    const finish = (result: MaintenanceResult): void => {
+      const output = this.#finishCompaction(inputs, outputId, result)
+      // What has vanished since the task was made is in the new file as well.
+      output.vanishedCount = vanishedIn(inputs) - vanishedBefore
+    }
+    return { task, finish }
   }
 
   #finishSeal(full: ActiveSegment, { damaged }: MaintenanceResult): void {
@@ -204,6 +232,7 @@ export class Maintenance {
       // The bytes are in memory already; the cache decides when to let them go.
       sealed.adoptBytes(full.bytes)
       copyRemovals(full, sealed)
+      sealed.vanishedCount = full.vanishedCount
       const segments = this.#manifest.segments.map((entry) =>
         entry.id === full.id ? { ...entry, sealed: true } : entry,
       )
@@ -224,13 +253,34 @@ export class Maintenance {
     const { set } = this.#options
     const repaired = this.#load(damaged.id, damaged)
     this.#orClose(repaired, () => copyRemovals(damaged, repaired))
+    repaired.vanishedCount = damaged.vanishedCount
     this.#damaged.shift()
     set.replace(damaged, repaired)
     this.#adopted(repaired)
     this.#retire(() => damaged.close())
   }
 
-  #finishCompaction(inputs: readonly SealedSegment[], outputId: number, result: MaintenanceResult): void {
+  #finishWords(segment: SealedSegment, { damaged }: MaintenanceResult): void {
+    this.#worded.add(segment)
+    this.#options.set.words?.noteBuilt(segment)
+    // Not every event that the index has could be read: it has to forget them first.
+    if (damaged.length > 0) this.enqueueRepair(segment)
+  }
+
+  /** Looked up once for each segment, until somebody finds the file damaged. */
+  #hasWords(segment: SealedSegment): boolean {
+    const isThere =
+      this.#worded.has(segment) ||
+      hasWordsOf(wordsPath(this.#options.folder, segment.id), segment.header.checksum)
+    if (isThere) this.#worded.add(segment)
+    return isThere
+  }
+
+  #finishCompaction(
+    inputs: readonly SealedSegment[],
+    outputId: number,
+    result: MaintenanceResult,
+  ): SealedSegment {
     const { set, notify, onRetired } = this.#options
     const first = set.segments.indexOf(inputs[0]!)
     const retired = new Set(inputs.map(({ id }) => id))
@@ -261,6 +311,7 @@ export class Maintenance {
       level: 'info',
       facts: { segments: [...retired].join(','), into: outputId, events: result.events },
     })
+    return output
   }
 
   /** What every segment that has just become part of the store needs. */
@@ -315,20 +366,42 @@ export class Maintenance {
   /** Clears away what a task that failed has written, above all when the disk is full. */
   #removeOutput(task: MaintenanceTask): void {
     const { folder } = this.#options
-    if (task.kind === 'seal') {
+    if (task.kind !== 'compact') {
       rmSync(`${indexPath(folder, task.id)}.tmp`, { force: true })
+      rmSync(`${wordsPath(folder, task.id)}.tmp`, { force: true })
       return
     }
     // A manifest that was written, but not surely, may name the output: then it has to stay.
     if (readManifest(folder)?.segments.some(({ id }) => id === task.outputId)) return
     this.#deleteFiles(task.outputId)
     rmSync(`${indexPath(folder, task.outputId)}.tmp`, { force: true })
+    rmSync(`${wordsPath(folder, task.outputId)}.tmp`, { force: true })
   }
 
   #deleteFiles(id: number): void {
     const { folder } = this.#options
-    for (const path of [segmentPath(folder, id), indexPath(folder, id), removedPath(folder, id)]) {
+    const paths = [
+      segmentPath(folder, id),
+      indexPath(folder, id),
+      removedPath(folder, id),
+      wordsPath(folder, id),
+    ]
+    for (const path of paths) {
       rmSync(path, { force: true })
+    }
+  }
+
+  #weightOf({ id, header, count, removedCount, vanishedCount }: SealedSegment): SegmentWeight {
+    const path = segmentPath(this.#options.folder, id)
+    // Asked of the file only where it matters.
+    const ageMs = vanishedCount === 0 ? 0 : this.#options.nowMs() - statSync(path).mtimeMs
+    return {
+      id,
+      bytes: header.segmentBytes,
+      events: count,
+      removed: removedCount,
+      vanished: vanishedCount,
+      ageMs,
     }
   }
 
@@ -423,7 +496,6 @@ function neededRemovals(input: SealedSegment, others: readonly Segment[]): strin
   return needed
 }
 
-function weightOf(segment: SealedSegment) {
-  const { id, header, count, removedCount } = segment
-  return { id, bytes: header.segmentBytes, events: count, removed: removedCount }
+function vanishedIn(segments: readonly SealedSegment[]): number {
+  return segments.reduce((sum, { vanishedCount }) => sum + vanishedCount, 0)
 }

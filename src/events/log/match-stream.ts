@@ -1,7 +1,9 @@
+import type { Audience } from '../audience.ts'
 import { type AccessPath, planAccess } from '../planner.ts'
 import { type CompiledFilter, hexBytes, holdsTags, type Residual } from './compiled-filter.ts'
 import { EventView, HEX_ID_LENGTH, idPosition, pubkeyPosition } from './event-bytes.ts'
 import type { IndexKey } from './index-key.ts'
+import type { Restriction } from './restriction.ts'
 import {
   compareIds,
   compareWithId,
@@ -28,6 +30,17 @@ export interface ScanLimits {
   /** Events stored later than this sequence number are not part of the answer. */
   readonly maxSeq: number
   readonly nowSeconds: number
+  /** Who will read the answer; undefined for whoever may see everything. */
+  readonly audience?: Audience | undefined
+}
+
+/** Candidates that one slice of a query may look at before it gives others their turn: about a millisecond. */
+export const SLICE_CANDIDATES = 10_000
+
+/** What is left to check of an event that was found somewhere. */
+export interface MatchConditions {
+  readonly residual: Residual
+  readonly restriction: Restriction | undefined
 }
 
 /** A walk down one list of one segment. */
@@ -71,7 +84,7 @@ export class MatchStream {
   readonly #filter: CompiledFilter
   readonly #limits: ScanLimits
   readonly #after: OrderKey | undefined
-  readonly #residual: Residual
+  readonly #conditions: MatchConditions
   readonly #keys: readonly IndexKey[] | undefined
   /** Cursors that still have entries, as a heap: the one with the newest entry first. */
   readonly #heap: Cursor[] = []
@@ -85,8 +98,12 @@ export class MatchStream {
     this.#limits = limits
     this.#after = after
     const path = planAccess(filter.filter, (path) => estimate(set, filter, path))
-    this.#keys = filter.keysOf(path)
-    this.#residual = filter.residual(path)
+    const readerKeys = shorterReaderKeys(set, filter, path)
+    this.#keys = readerKeys ?? filter.keysOf(path)
+    this.#conditions = {
+      residual: filter.residual(readerKeys === undefined ? path : CHECKS_NOTHING),
+      restriction: filter.restriction,
+    }
     if (path.by === 'ids') {
       this.#unopened = []
       this.#openIds(set, path.ids)
@@ -111,7 +128,7 @@ export class MatchStream {
       if (top.advance()) siftDown(this.#heap, 0)
       else removeTop(this.#heap)
       if (createdAt < this.#filter.since) return 'end'
-      if (isRepeat || !this.#matches(segment, ordinal)) continue
+      if (isRepeat || !isMatch(segment, ordinal, this.#conditions, this.#limits)) continue
       this.segment = segment
       this.ordinal = ordinal
       this.createdAt = createdAt
@@ -195,23 +212,31 @@ export class MatchStream {
     const difference = compareWithId(segment, ordinal, after.id, 0)
     return after.inclusive ? difference >= 0 : difference > 0
   }
+}
 
-  #matches(segment: Segment, ordinal: number): boolean {
-    if (segment.isRemoved(ordinal)) return false
-    const { maxSeq, nowSeconds } = this.#limits
-    if (segment.lastSeq > maxSeq && segment.seqOf(ordinal) > maxSeq) return false
-    if (segment.hasExpirations && isExpired(segment, ordinal, nowSeconds)) return false
-    const { ids, kinds, authors, tags } = this.#residual
-    if (kinds !== undefined && !kinds.has(segment.kindOf(ordinal))) return false
-    if (ids === undefined && authors === undefined && tags.length === 0) return true
-    locate(segment, ordinal, range)
-    const { buffer } = segment.bytes
-    if (ids !== undefined && !ids.has(buffer, idPosition(range.start))) return false
-    if (authors !== undefined && !authors.has(buffer, pubkeyPosition(range.start))) return false
-    if (tags.length === 0) return true
-    view.read(buffer, range.start, range.end)
-    return holdsTags(view, tags)
-  }
+/** Is the event stored, part of the answer, visible to its reader, and does it fulfil the conditions? Times aside. */
+export function isMatch(
+  segment: Segment,
+  ordinal: number,
+  { residual, restriction }: MatchConditions,
+  { maxSeq, nowSeconds }: ScanLimits,
+): boolean {
+  if (segment.isRemoved(ordinal)) return false
+  if (segment.lastSeq > maxSeq && segment.seqOf(ordinal) > maxSeq) return false
+  if (segment.hasExpirations && isExpired(segment, ordinal, nowSeconds)) return false
+  const { ids, kinds, authors, tags } = residual
+  if (kinds !== undefined && !kinds.has(segment.kindOf(ordinal))) return false
+  const circle = restriction?.circleOf(segment.kindOf(ordinal))
+  if (circle === 'nobody') return false
+  if (ids === undefined && authors === undefined && tags.length === 0 && circle === undefined) return true
+  locate(segment, ordinal, range)
+  const { buffer } = segment.bytes
+  if (ids !== undefined && !ids.has(buffer, idPosition(range.start))) return false
+  if (authors !== undefined && !authors.has(buffer, pubkeyPosition(range.start))) return false
+  if (tags.length === 0 && circle === undefined) return true
+  view.read(buffer, range.start, range.end)
+  if (!holdsTags(view, tags)) return false
+  return circle === undefined || restriction!.lets(circle, view)
 }
 
 /** Negative when `a`'s event comes first in the order of answers. */
@@ -229,9 +254,28 @@ function isExpired(segment: Segment, ordinal: number, nowSeconds: number): boole
   return expiration > 0 && expiration <= nowSeconds
 }
 
-function estimate(set: SegmentSet, filter: CompiledFilter, path: AccessPath): number {
+/** How many index entries a walk along a path meets. */
+export function estimate(set: SegmentSet, filter: CompiledFilter, path: AccessPath): number {
   if (path.by === 'ids') return path.ids.length
-  const keys = filter.keysOf(path)
+  return scanLength(set, filter.keysOf(path))
+}
+
+/** The keys of the reader's own circle, when they are a shorter way to the filter's matches than its best path. */
+function shorterReaderKeys(
+  set: SegmentSet,
+  filter: CompiledFilter,
+  path: AccessPath,
+): readonly IndexKey[] | undefined {
+  const keys = path.by === 'ids' ? undefined : filter.readerKeys()
+  if (keys === undefined || scanLength(set, keys) >= estimate(set, filter, path)) return undefined
+  return keys
+}
+
+/** A walk along which every condition of the filter is left to check. */
+const CHECKS_NOTHING: AccessPath = { by: 'time' }
+
+/** How many entries the lists of these keys have; without keys, all lists. */
+function scanLength(set: SegmentSet, keys: readonly IndexKey[] | undefined): number {
   let sum = 0
   for (const segment of set.segments) {
     if (keys === undefined) sum += segment.count

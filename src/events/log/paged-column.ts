@@ -25,9 +25,9 @@ export class PageCache {
     return this.#pages.size * PAGE_BYTES
   }
 
-  /** Opens an index file whose pages this cache will keep. */
-  open(path: string): ColdFile {
-    return new ColdFile(++this.#files, path)
+  /** Opens a file whose pages this cache will keep. @param check throws when a page is not what was written. */
+  open(path: string, check?: PageCheck): ColdFile {
+    return new ColdFile(++this.#files, path, check)
   }
 
   page(file: ColdFile, number: number): Page {
@@ -63,16 +63,21 @@ export interface Page {
   bytes: Buffer | undefined
 }
 
+/** Told each page that comes from disk, and where it begins in the file. */
+export type PageCheck = (position: number, bytes: Buffer) => void
+
 /** An index file that is read by page. */
 export class ColdFile {
   /** Tells it from every other file of its cache, an older index of the same segment too. */
   readonly id: number
   readonly #path: string
+  readonly #check: PageCheck | undefined
   #file: number | undefined
 
-  constructor(id: number, path: string) {
+  constructor(id: number, path: string, check?: PageCheck) {
     this.id = id
     this.#path = path
+    this.#check = check
     this.#file = openSync(path, 'r')
   }
 
@@ -86,6 +91,7 @@ export class ColdFile {
       done += count
     }
     bytes.fill(0, done)
+    this.#check?.(position, bytes)
   }
 
   close(): void {

@@ -27,6 +27,7 @@ export class SealedSegment implements Segment {
   readonly id: number
   /** When the segment was last asked for, in turns of the cache's clock. */
   lastUsed = 0
+  vanishedCount = 0
   /** How many removals the file beside the segment knows of. */
   recordedRemovals: number
   readonly header: ReadIndexHeader

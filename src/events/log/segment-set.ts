@@ -1,7 +1,9 @@
 import type { ActiveSegment } from './active-segment.ts'
 import { idPrefixAt } from './event-bytes.ts'
 import { IdFilter } from './id-filter.ts'
+import type { IndexKey } from './index-key.ts'
 import type { KeyHasher } from './key-hash.ts'
+import type { WordIndexes } from './search/word-indexes.ts'
 import { idOf, type Segment } from './segment.ts'
 
 /** An event by where it is. */
@@ -18,6 +20,8 @@ export class SegmentSet {
   /** Replaced, never changed in place, so that a reader may hold on to one for a while. */
   segments: readonly Segment[] = []
   idFilter = IdFilter.forEvents(0)
+  /** The words of the segments' events, for searches; undefined when the store keeps none, and searches read everything. */
+  words: WordIndexes | undefined
   /** Told when `idFilter` was replaced by a bigger one. */
   onFilterReplaced: (filter: IdFilter) => void = () => {}
   #filtered = 0
@@ -78,6 +82,19 @@ export class SegmentSet {
     return this.segments.flatMap((segment) =>
       removeFrom(segment, id, seq).map((ordinal) => ({ segment, ordinal })),
     )
+  }
+
+  /** Visits the stored events under `key`, newest first in each segment, until `visit` returns false. */
+  walk(key: IndexKey, visit: (segment: Segment, ordinal: number) => boolean): void {
+    for (let index = this.segments.length - 1; index >= 0; index--) {
+      const segment = this.segments[index]!
+      const postings = segment.find(key)
+      if (postings === undefined) continue
+      for (let place = 0; place < postings.count; place++) {
+        const ordinal = postings.at(place)
+        if (!segment.isRemoved(ordinal) && !visit(segment, ordinal)) return
+      }
+    }
   }
 
   /** Could a record of this id be in any segment? False is sure. */

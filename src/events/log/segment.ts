@@ -1,4 +1,4 @@
-import { compareBytes, HEX_ID_LENGTH, idPosition } from './event-bytes.ts'
+import { compareBytes, HEX_ID_LENGTH, idPosition, pubkeyPosition } from './event-bytes.ts'
 import type { IndexKey } from './index-key.ts'
 import { jsonOffset } from './record.ts'
 import type { SegmentBytes } from './segment-bytes.ts'
@@ -20,6 +20,8 @@ export interface Segment {
   readonly lastSeq: number
   readonly hasExpirations: boolean
   readonly memoryBytes: number
+  /** So many of its events a request to vanish (NIP-62) has reached and its file may hold: reason to write it anew. */
+  vanishedCount: number
   createdAtOf(ordinal: number): number
   kindOf(ordinal: number): number
   seqOf(ordinal: number): number
@@ -139,5 +141,12 @@ export function compareWithId(segment: Segment, ordinal: number, id: Buffer, at:
 export function idOf(segment: Segment, ordinal: number): string {
   locate(segment, ordinal, left)
   const at = idPosition(left.start)
+  return segment.bytes.buffer.toString('latin1', at, at + HEX_ID_LENGTH)
+}
+
+/** The key of an event's author as hex. */
+export function authorOf(segment: Segment, ordinal: number): string {
+  locate(segment, ordinal, left)
+  const at = pubkeyPosition(left.start)
   return segment.bytes.buffer.toString('latin1', at, at + HEX_ID_LENGTH)
 }

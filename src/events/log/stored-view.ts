@@ -1,16 +1,26 @@
 import { KINDS, type NostrEvent, parseAddress } from '../../nostr/index.ts'
 import type { StoredTarget, StoredVersion, StoredView } from '../rules.ts'
 import { bytesEqual, EventView, HEX_ID_LENGTH, pubkeyPosition } from './event-bytes.ts'
-import { authorKindKey, escapeTagValue, type IndexKey, tagKey } from './index-key.ts'
-import { type JsonRange, locate, type Postings, type Segment } from './segment.ts'
-import type { SegmentSet } from './segment-set.ts'
+import { authorKey, authorKindKey, escapeTagValue, type IndexKey, tagKey } from './index-key.ts'
+import { idOf, type JsonRange, locate, type Segment } from './segment.ts'
+import type { Place, SegmentSet } from './segment-set.ts'
+import type { VanishedKeys } from './vanished-keys.ts'
 
-const LETTER = { a: 0x61, d: 0x64, e: 0x65 } as const
+const LETTER = { a: 0x61, d: 0x64, e: 0x65, p: 0x70 } as const
+
+export interface LogStoredView extends StoredView {
+  /**
+   * Where the events are that the last request to vanish reaches, by id: there may be very many, and whoever removes
+   * them need not look for each in every segment. To be cleared when they are removed.
+   */
+  readonly reached: Map<string, Place>
+}
 
 /** Answers the look-ups of `rules.ts` from the index. */
-export function createStoredView(set: SegmentSet): StoredView {
+export function createStoredView(set: SegmentSet, vanished: VanishedKeys): LogStoredView {
   const view = new EventView()
   const range: JsonRange = { start: 0, end: 0 }
+  const reached = new Map<string, Place>()
 
   const read = (segment: Segment, ordinal: number): EventView => {
     locate(segment, ordinal, range)
@@ -18,13 +28,18 @@ export function createStoredView(set: SegmentSet): StoredView {
     return view
   }
 
-  /** Visits the stored events under `key`, newest first in each segment, until `visit` returns false. */
-  const walk = (key: IndexKey, visit: (segment: Segment, ordinal: number) => boolean): void => {
-    for (let index = set.segments.length - 1; index >= 0; index--) {
-      const segment = set.segments[index]!
-      const postings = segment.find(key)
-      if (postings !== undefined && !walkPostings(segment, postings, visit)) return
-    }
+  /** The ids of the stored events under `key` that were made at or before `untilSeconds`. */
+  const idsUpTo = (key: IndexKey, untilSeconds: number, kind?: number): readonly string[] => {
+    const ids: string[] = []
+    set.walk(key, (segment, ordinal) => {
+      const isOfKind = kind === undefined || segment.kindOf(ordinal) === kind
+      if (!isOfKind || segment.createdAtOf(ordinal) > untilSeconds) return true
+      const id = idOf(segment, ordinal)
+      ids.push(id)
+      reached.set(id, { segment, ordinal })
+      return true
+    })
+    return ids
   }
 
   const versionsAt = (address: string): readonly StoredVersion[] => {
@@ -37,7 +52,7 @@ export function createStoredView(set: SegmentSet): StoredView {
     // An event without a `d` tag has the empty identifier, so only other identifiers are sure to be in the index.
     if (identifier !== undefined && identifier.length > 0) keys.push(tagKey(set.hasher, LETTER.d, identifier))
     const found: StoredVersion[] = []
-    walk(shortest(set, keys), (segment, ordinal) => {
+    set.walk(shortest(set, keys), (segment, ordinal) => {
       if (segment.kindOf(ordinal) !== parsed.kind) return true
       const event = read(segment, ordinal)
       if (!bytesEqual(event.bytes, pubkeyPosition(event.start), author, 0, HEX_ID_LENGTH)) return true
@@ -49,8 +64,18 @@ export function createStoredView(set: SegmentSet): StoredView {
     return found
   }
 
+  /** An id as bytes, until the next is asked for: these two look-ups are made for every event that comes in. */
+  const idBytes = Buffer.alloc(HEX_ID_LENGTH)
+  const bytesOf = (id: string): Buffer => {
+    // What is no id must not be taken for the end of the last one.
+    if (id.length !== HEX_ID_LENGTH) return Buffer.from(id, 'latin1')
+    idBytes.write(id, 'latin1')
+    return idBytes
+  }
+
   return {
-    has: (id) => set.findStored(Buffer.from(id, 'latin1')) !== undefined,
+    reached,
+    has: (id) => set.findStored(bytesOf(id)) !== undefined,
     versionsAt,
     find: (id) => {
       const place = set.findStored(Buffer.from(id, 'latin1'))
@@ -58,7 +83,7 @@ export function createStoredView(set: SegmentSet): StoredView {
     },
     deletionsNaming: (id) => {
       const authors: string[] = []
-      walk(tagKey(set.hasher, LETTER.e, Buffer.from(id, 'latin1')), (segment, ordinal) => {
+      set.walk(tagKey(set.hasher, LETTER.e, bytesOf(id)), (segment, ordinal) => {
         if (segment.kindOf(ordinal) === KINDS.DELETION) authors.push(read(segment, ordinal).pubkey)
         return true
       })
@@ -66,7 +91,7 @@ export function createStoredView(set: SegmentSet): StoredView {
     },
     newestAddressDeletion: (address, pubkey) => {
       let newest: number | undefined
-      walk(tagKey(set.hasher, LETTER.a, escapeTagValue(address)), (segment, ordinal) => {
+      set.walk(tagKey(set.hasher, LETTER.a, escapeTagValue(address)), (segment, ordinal) => {
         if (segment.kindOf(ordinal) !== KINDS.DELETION) return true
         const deletion = read(segment, ordinal)
         if (deletion.pubkey === pubkey) newest = Math.max(newest ?? 0, deletion.createdAt)
@@ -74,6 +99,13 @@ export function createStoredView(set: SegmentSet): StoredView {
       })
       return newest
     },
+    vanishedUntil: (pubkey) => vanished.until(pubkey),
+    eventsUpTo: (pubkey, created_at) => {
+      reached.clear()
+      return idsUpTo(authorKey(set.hasher, Buffer.from(pubkey, 'latin1'), 0), created_at)
+    },
+    giftWrapsFor: (pubkey, created_at) =>
+      idsUpTo(tagKey(set.hasher, LETTER.p, Buffer.from(pubkey, 'latin1')), created_at, KINDS.GIFT_WRAP),
   }
 }
 
@@ -118,18 +150,6 @@ export class LazyEvent implements NostrEvent {
     const { bytes, end } = this.#view
     return bytes.toString('latin1', end - 130, end - 2)
   }
-}
-
-function walkPostings(
-  segment: Segment,
-  postings: Postings,
-  visit: (segment: Segment, ordinal: number) => boolean,
-): boolean {
-  for (let index = 0; index < postings.count; index++) {
-    const ordinal = postings.at(index)
-    if (!segment.isRemoved(ordinal) && !visit(segment, ordinal)) return false
-  }
-  return true
 }
 
 /** The key with the fewest events under it. */

@@ -1,14 +1,18 @@
 import {
   addressOf,
+  addToHyperLogLog,
   compareNewestFirst,
   type Filter,
+  HYPERLOGLOG_REGISTERS,
   isExpired,
   KINDS,
   matchesFilter,
   type NostrEvent,
 } from '../../nostr/index.ts'
+import { type Audience, mayRead } from '../audience.ts'
 import { decidePut, type StoredView } from '../rules.ts'
-import type { EventCursor, EventPage, EventStore, PutOutcome } from '../store.ts'
+import { hasSearchText, MAX_SEARCH_RESULTS, parseSearch, relevanceOf } from '../search/index.ts'
+import type { CountSketch, EventCursor, EventPage, EventStore, IdSet, PutOutcome } from '../store.ts'
 
 /** A stored event: what it says, and the bytes it came as. */
 interface StoredEvent {
@@ -50,23 +54,38 @@ class MemoryStore implements EventStore {
     return this.#stored.has(id)
   }
 
-  query(filters: readonly Filter[], nowSeconds: number): EventCursor {
+  query(filters: readonly Filter[], nowSeconds: number, audience?: Audience): EventCursor {
     const seqAtOpening = this.#lastSeq
     return new MemoryCursor(
       () =>
         select(
-          [...this.#stored.values()].filter(({ seq }) => seq <= seqAtOpening),
+          visibleOf(this.#stored, nowSeconds, audience).filter(({ seq }) => seq <= seqAtOpening),
           filters,
-          nowSeconds,
         ),
       (found) => this.#stored.get(found.event.id) === found,
       seqAtOpening,
     )
   }
 
-  count(filters: readonly Filter[], nowSeconds: number): number {
-    const unlimited = filters.map((filter) => ({ ...filter, limit: Number.POSITIVE_INFINITY }))
-    return select([...this.#stored.values()], unlimited, nowSeconds).length
+  count(filters: readonly Filter[], nowSeconds: number, audience?: Audience): number {
+    return select(visibleOf(this.#stored, nowSeconds, audience), filters.map(withoutLimit)).length
+  }
+
+  sketch(filter: Filter, offset: number, nowSeconds: number, audience?: Audience): CountSketch {
+    const counted = select(visibleOf(this.#stored, nowSeconds, audience), [withoutLimit(filter)])
+    const registers = new Uint8Array(HYPERLOGLOG_REGISTERS)
+    for (const { event } of counted) addToHyperLogLog(registers, event.pubkey, offset)
+    return { count: counted.length, registers }
+  }
+
+  idSet(filter: Filter, maxIds: number, nowSeconds: number, audience?: Audience): IdSet | undefined {
+    const found = select(visibleOf(this.#stored, nowSeconds, audience), [filter])
+    if (found.length > maxIds) return undefined
+    const events = found.map(({ event }) => event).sort(compareForReconciliation)
+    return {
+      createdAt: Float64Array.from(events, ({ created_at }) => created_at),
+      ids: new Uint8Array(Buffer.from(events.map(({ id }) => id).join(''), 'hex')),
+    }
   }
 
   async remove(ids: readonly string[]): Promise<number> {
@@ -93,19 +112,69 @@ class MemoryStore implements EventStore {
   }
 }
 
-/** What `EventStore.query` promises, word for word: each filter's newest, then their union, newest first. */
-function select(
-  candidates: readonly StoredEvent[],
-  filters: readonly Filter[],
+/** What this reader can find: neither expired nor hidden from them. Newest first. */
+function visibleOf(
+  stored: ReadonlyMap<string, StoredEvent>,
   nowSeconds: number,
+  audience: Audience | undefined,
 ): readonly StoredEvent[] {
-  const visible = candidates.filter(({ event }) => !isExpired(event, nowSeconds)).sort(newestFirst)
+  return [...stored.values()]
+    .filter(({ event }) => !isExpired(event, nowSeconds))
+    .filter(({ event }) => audience === undefined || mayRead(audience, event))
+    .sort(newestFirst)
+}
+
+/**
+ * What `EventStore.query` promises, word for word: each search's most relevant, then their union, most relevant first;
+ * behind them each other filter's newest, then their union, newest first.
+ */
+function select(visible: readonly StoredEvent[], filters: readonly Filter[]): readonly StoredEvent[] {
+  const scores = new Map<StoredEvent, number>()
+  for (const filter of filters.filter(hasSearchText)) {
+    for (const { match, score } of searchOne(visible, filter)) {
+      scores.set(match, Math.max(score, scores.get(match) ?? 0))
+    }
+  }
   const found = new Set<StoredEvent>()
   for (const filter of filters) {
+    if (hasSearchText(filter)) continue
     const matches = visible.filter(({ event }) => matchesFilter(filter, event))
-    for (const match of matches.slice(0, filter.limit)) found.add(match)
+    for (const match of matches.slice(0, filter.limit)) if (!scores.has(match)) found.add(match)
   }
-  return [...found].sort(newestFirst)
+  const searched = [...scores].map(([match, score]) => ({ match, score })).sort(mostRelevantFirst)
+  return [...searched.map(({ match }) => match), ...[...found].sort(newestFirst)]
+}
+
+/** The most relevant matches of a filter with a search (NIP-50), as far as its limit. */
+function searchOne(visible: readonly StoredEvent[], filter: Filter): readonly ScoredEvent[] {
+  const query = parseSearch(filter.search ?? '')
+  return visible
+    .filter(({ event }) => matchesFilter(filter, event))
+    .flatMap((match) => {
+      const score = relevanceOf(query, match.event)
+      return score === undefined ? [] : [{ match, score }]
+    })
+    .sort(mostRelevantFirst)
+    .slice(0, Math.min(filter.limit ?? MAX_SEARCH_RESULTS, MAX_SEARCH_RESULTS))
+}
+
+interface ScoredEvent {
+  readonly match: StoredEvent
+  readonly score: number
+}
+
+function mostRelevantFirst(a: ScoredEvent, b: ScoredEvent): number {
+  return a.score === b.score ? newestFirst(a.match, b.match) : b.score - a.score
+}
+
+function withoutLimit({ limit: _, ...filter }: Filter): Filter {
+  return filter
+}
+
+/** Oldest first, lowest id first within a second (NIP-77). Lowercase hex sorts as the bytes that it says. */
+function compareForReconciliation(a: NostrEvent, b: NostrEvent): number {
+  if (a.created_at !== b.created_at) return a.created_at - b.created_at
+  return a.id < b.id ? -1 : 1
 }
 
 function newestFirst(a: StoredEvent, b: StoredEvent): number {
@@ -181,6 +250,18 @@ function viewOf(stored: ReadonlyMap<string, StoredEvent>): StoredView {
         .filter((deletion) => deletion.pubkey === pubkey)
         .map((deletion) => deletion.created_at)
         .sort((a, b) => b - a)[0],
+    vanishedUntil: (pubkey) =>
+      events
+        .filter((event) => event.kind === KINDS.VANISH && event.pubkey === pubkey)
+        .map((request) => request.created_at)
+        .sort((a, b) => b - a)[0],
+    eventsUpTo: (pubkey, created_at) =>
+      events.filter((event) => event.pubkey === pubkey && event.created_at <= created_at).map(({ id }) => id),
+    giftWrapsFor: (pubkey, created_at) =>
+      events
+        .filter((event) => event.kind === KINDS.GIFT_WRAP && event.created_at <= created_at)
+        .filter((event) => firstValues(event, 'p').includes(pubkey))
+        .map(({ id }) => id),
   }
 }
 

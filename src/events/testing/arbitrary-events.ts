@@ -4,6 +4,7 @@ import { bob, carol, NOW_SECONDS, testEvent } from './test-event.ts'
 import {
   addressNaming,
   author,
+  contents,
   createdAt,
   dValues,
   kinds,
@@ -71,7 +72,7 @@ const anyEvent: fc.Arbitrary<EventRecipe> = fc
     pubkey: author,
     kind,
     created_at: createdAt,
-    content: fc.constantFrom('', 'a', 'b'),
+    content: fc.constantFrom(...contents),
     tags: fc.array(fc.oneof(plainTag, referringTag), { maxLength: 4 }),
     expiring: sometimes(expiration),
   })
@@ -84,7 +85,7 @@ const anyEvent: fc.Arbitrary<EventRecipe> = fc
 
 /** Another version of an earlier event: same author, kind and tags, so the same address if it has one. */
 const anotherVersion: fc.Arbitrary<EventRecipe> = fc
-  .record({ original: pick, created_at: createdAt, content: fc.constantFrom('', 'a', 'b') })
+  .record({ original: pick, created_at: createdAt, content: fc.constantFrom(...contents) })
   .map(({ original, ...fields }) => {
     return (earlier) => {
       const { pubkey, kind, tags } = picked(earlier, original) ?? testEvent()
@@ -113,10 +114,27 @@ const deletionOfEarlier: fc.Arbitrary<EventRecipe> = fc
     }
   })
 
+/** To one of the few authors, so that recipients who vanish or read meet some. */
+const giftWrap: fc.Arbitrary<EventRecipe> = fc
+  .record({ pubkey: author, recipient: author, created_at: nearNow })
+  .map(({ recipient, ...fields }) => {
+    return () => testEvent({ kind: 1059, tags: [['p', recipient]], ...fields })
+  })
+
+const requestToVanish: fc.Arbitrary<EventRecipe> = fc
+  .record({ pubkey: author, created_at: nearNow, expiring: sometimes(expiration) })
+  .map(({ expiring, ...fields }) => {
+    const relay = ['relay', 'ALL_RELAYS']
+    return () =>
+      testEvent({ kind: 62, tags: expiring === undefined ? [relay] : [relay, expiring], ...fields })
+  })
+
 const eventRecipe: fc.Arbitrary<EventRecipe> = fc.oneof(
-  { weight: 6, arbitrary: anyEvent },
-  { weight: 3, arbitrary: anotherVersion },
-  { weight: 2, arbitrary: deletionOfEarlier },
+  { weight: 12, arbitrary: anyEvent },
+  { weight: 6, arbitrary: anotherVersion },
+  { weight: 4, arbitrary: deletionOfEarlier },
+  { weight: 2, arbitrary: giftWrap },
+  { weight: 1, arbitrary: requestToVanish },
 )
 
 function cookPool(recipes: readonly EventRecipe[]): readonly NostrEvent[] {

@@ -9,6 +9,7 @@ import {
   picked,
   pickedIds,
   picks,
+  searches,
   sometimes,
   topics,
 } from './universe.ts'
@@ -49,8 +50,9 @@ const conditionsOnly: fc.Arbitrary<FilterRecipe> = fc
     tags: sometimes(conditions),
     since: sometimes(createdAt),
     until: sometimes(createdAt),
+    search: sometimes(fc.constantFrom(...searches)),
   })
-  .map(({ ids, authors, kinds, tags, since, until }) => {
+  .map(({ ids, authors, kinds, tags, since, until, search }) => {
     return (pool) => ({
       ...(ids && { ids: pickedIds(pool, ids) }),
       ...(authors && { authors }),
@@ -58,6 +60,7 @@ const conditionsOnly: fc.Arbitrary<FilterRecipe> = fc
       ...(tags && { tags: tags.map((condition) => condition(pool)) }),
       ...(since !== undefined && { since }),
       ...(until !== undefined && { until }),
+      ...(search !== undefined && { search }),
     })
   })
 
@@ -69,10 +72,14 @@ const limited: fc.Arbitrary<FilterRecipe> = fc
 
 const severalOf = (recipe: fc.Arbitrary<FilterRecipe>) => fc.array(recipe, { minLength: 1, maxLength: 3 })
 
-/** One to three filters, once the events they may name are known. */
-export const filterRecipes = severalOf(
-  fc.oneof({ weight: 2, arbitrary: conditionsOnly }, { weight: 1, arbitrary: limited }),
+/** A filter, once the events it may name are known. */
+export const filterRecipe: fc.Arbitrary<FilterRecipe> = fc.oneof(
+  { weight: 2, arbitrary: conditionsOnly },
+  { weight: 1, arbitrary: limited },
 )
+
+/** One to three of them. */
+export const filterRecipes = severalOf(filterRecipe)
 
 /** The same without `limit`. */
 export const unlimitedFilterRecipes = severalOf(conditionsOnly)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import type { NostrEvent } from '../../nostr/index.ts'
+import { someAudience } from './arbitrary-audiences.ts'
 import { arbitraryPool } from './arbitrary-events.ts'
-import { filterRecipes, unlimitedFilterRecipes } from './arbitrary-filters.ts'
+import { filterRecipe, filterRecipes, unlimitedFilterRecipes } from './arbitrary-filters.ts'
 import { describeOperations, type StoreOperation } from './store-operation.ts'
 import { pick, picked, pickedEvents, pickedIds, picks } from './universe.ts'
 
@@ -36,24 +37,39 @@ const putStep: fc.Arbitrary<StepRecipe> = batch.map((numbers) => {
   return (pool) => ({ do: 'put', events: pickedEvents(pool, numbers) })
 })
 
-const queryStep: fc.Arbitrary<StepRecipe> = fc.tuple(filterRecipes, pageSizes).map(([filters, pageSizes]) => {
-  return (pool) => ({ do: 'query', filters: filters.map((filter) => filter(pool)), pageSizes })
-})
+const queryStep: fc.Arbitrary<StepRecipe> = fc
+  .tuple(filterRecipes, pageSizes, someAudience)
+  .map(([filters, pageSizes, reader]) => {
+    return (pool) => ({ do: 'query', filters: filters.map((filter) => filter(pool)), pageSizes, ...reader })
+  })
 
 const queryDuringPutStep: fc.Arbitrary<StepRecipe> = fc
-  .tuple(unlimitedFilterRecipes, pageSizes, batch)
-  .map(([filters, pageSizes, numbers]) => {
+  .tuple(unlimitedFilterRecipes, pageSizes, batch, someAudience)
+  .map(([filters, pageSizes, numbers, reader]) => {
     return (pool) => ({
       do: 'query-during-put',
       filters: filters.map((filter) => filter(pool)),
       pageSizes,
       events: pickedEvents(pool, numbers),
+      ...reader,
     })
   })
 
-const countStep: fc.Arbitrary<StepRecipe> = filterRecipes.map((filters) => {
-  return (pool) => ({ do: 'count', filters: filters.map((filter) => filter(pool)) })
+const countStep: fc.Arbitrary<StepRecipe> = fc.tuple(filterRecipes, someAudience).map(([filters, reader]) => {
+  return (pool) => ({ do: 'count', filters: filters.map((filter) => filter(pool)), ...reader })
 })
+
+const sketchStep: fc.Arbitrary<StepRecipe> = fc
+  .tuple(filterRecipe, fc.integer({ min: 8, max: 23 }), someAudience)
+  .map(([filter, offset, reader]) => {
+    return (pool) => ({ do: 'sketch', filter: filter(pool), offset, ...reader })
+  })
+
+const idSetStep: fc.Arbitrary<StepRecipe> = fc
+  .tuple(filterRecipe, fc.constantFrom(0, 1, 3, 5, 100), someAudience)
+  .map(([filter, maxIds, reader]) => {
+    return (pool) => ({ do: 'id-set', filter: filter(pool), maxIds, ...reader })
+  })
 
 const hasStep: fc.Arbitrary<StepRecipe> = pick.map((n) => {
   return (pool) => ({ do: 'has', id: picked(pool, n)?.id ?? '' })
@@ -72,6 +88,8 @@ const stepRecipe: fc.Arbitrary<StepRecipe> = fc.oneof(
   { weight: 6, arbitrary: queryStep },
   { weight: 2, arbitrary: queryDuringPutStep },
   { weight: 3, arbitrary: countStep },
+  { weight: 1, arbitrary: sketchStep },
+  { weight: 2, arbitrary: idSetStep },
   { weight: 1, arbitrary: hasStep },
   { weight: 1, arbitrary: removeStep },
   { weight: 1, arbitrary: fc.constant<StepRecipe>(() => ({ do: 'sweep' })) },

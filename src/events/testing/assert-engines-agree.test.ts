@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { NostrEvent } from '../../nostr/index.ts'
 import { createMemoryStore } from '../memory/index.ts'
 import type { EventCursor, EventStore } from '../store.ts'
 import { assertEnginesAgree, assertEnginesAgreeOnRandomStreams } from './assert-engines-agree.ts'
@@ -20,10 +21,7 @@ const faults: Readonly<Record<string, (sound: EventStore) => Partial<EventStore>
   'forgets every deletion after storing it': (sound) => ({
     put: async (batch, nowSeconds) => {
       const outcomes = await sound.put(batch, nowSeconds)
-      const deletions = batch
-        .map((bytes) => JSON.parse(Buffer.from(bytes).toString()))
-        .filter(({ kind }) => kind === 5)
-      await sound.remove(deletions.map(({ id }) => id))
+      await sound.remove(idsOfKind(batch, 5))
       return outcomes
     },
   }),
@@ -31,36 +29,69 @@ const faults: Readonly<Record<string, (sound: EventStore) => Partial<EventStore>
     put: (batch, nowSeconds) => sound.put(batch, nowSeconds - 1),
   }),
   'shows events for one second too long': (sound) => ({
-    query: (filters, nowSeconds) => sound.query(filters, nowSeconds - 1),
+    query: (filters, nowSeconds, audience) => sound.query(filters, nowSeconds - 1, audience),
   }),
   'counts within the limit': (sound) => ({
-    count: async (filters, nowSeconds) => {
-      const page = await sound.query(filters, nowSeconds).next(1_000)
+    count: async (filters, nowSeconds, audience) => {
+      const page = await sound.query(filters, nowSeconds, audience).next(1_000)
       return page.count
     },
   }),
   'drops the second filter': (sound) => ({
-    query: (filters, nowSeconds) => sound.query(filters.slice(0, 1), nowSeconds),
+    query: (filters, nowSeconds, audience) => sound.query(filters.slice(0, 1), nowSeconds, audience),
   }),
   'takes the last second of until for the first it leaves out': (sound) => ({
-    query: (filters, nowSeconds) =>
+    query: (filters, nowSeconds, audience) =>
       sound.query(
         filters.map(({ until, ...rest }) => (until === undefined ? rest : { ...rest, until: until - 1 })),
         nowSeconds,
+        audience,
       ),
   }),
   'applies the smallest limit to all filters': (sound) => ({
-    query: (filters, nowSeconds) => {
+    query: (filters, nowSeconds, audience) => {
       const limits = filters.flatMap(({ limit }) => limit ?? [])
-      if (limits.length === 0) return sound.query(filters, nowSeconds)
+      if (limits.length === 0) return sound.query(filters, nowSeconds, audience)
       return sound.query(
         filters.map((filter) => ({ ...filter, limit: Math.min(...limits) })),
         nowSeconds,
+        audience,
       )
     },
   }),
   'reads what was stored after the query was opened': (sound) => ({
-    query: (filters, nowSeconds) => openedLate(() => sound.query(filters, nowSeconds)),
+    query: (filters, nowSeconds, audience) => openedLate(() => sound.query(filters, nowSeconds, audience)),
+  }),
+  'shows everybody everything': (sound) => ({
+    query: (filters, nowSeconds) => sound.query(filters, nowSeconds),
+  }),
+  'counts what the reader may not see': (sound) => ({
+    count: (filters, nowSeconds) => sound.count(filters, nowSeconds),
+  }),
+  'lets the author of a hidden kind see it': (sound) => ({
+    query: (filters, nowSeconds, audience) =>
+      sound.query(
+        filters,
+        nowSeconds,
+        audience && {
+          ...audience,
+          hiddenKinds: [],
+          authorOnlyKinds: [...audience.authorOnlyKinds, ...audience.hiddenKinds],
+        },
+      ),
+  }),
+  'forgets every request to vanish after carrying it out': (sound) => ({
+    put: async (batch, nowSeconds) => {
+      const outcomes = await sound.put(batch, nowSeconds)
+      await sound.remove(idsOfKind(batch, 62))
+      return outcomes
+    },
+  }),
+  'reads registers one byte late': (sound) => ({
+    sketch: (filter, offset, nowSeconds, audience) => sound.sketch(filter, offset + 1, nowSeconds, audience),
+  }),
+  'gives one id more than was asked for': (sound) => ({
+    idSet: (filter, maxIds, nowSeconds, audience) => sound.idSet(filter, maxIds + 1, nowSeconds, audience),
   }),
   'sweeps nothing': () => ({ sweepExpired: async () => 0 }),
   'never removes': () => ({ remove: async () => 0 }),
@@ -116,8 +147,10 @@ function portOf(store: EventStore): EventStore {
   return {
     put: (batch, nowSeconds) => store.put(batch, nowSeconds),
     has: (id) => store.has(id),
-    query: (filters, nowSeconds) => store.query(filters, nowSeconds),
-    count: (filters, nowSeconds) => store.count(filters, nowSeconds),
+    query: (filters, nowSeconds, audience) => store.query(filters, nowSeconds, audience),
+    count: (filters, nowSeconds, audience) => store.count(filters, nowSeconds, audience),
+    sketch: (filter, offset, nowSeconds, audience) => store.sketch(filter, offset, nowSeconds, audience),
+    idSet: (filter, maxIds, nowSeconds, audience) => store.idSet(filter, maxIds, nowSeconds, audience),
     remove: (ids) => store.remove(ids),
     sweepExpired: (nowSeconds) => store.sweepExpired(nowSeconds),
     stats: () => store.stats(),
@@ -133,4 +166,9 @@ function openedLate(open: () => EventCursor): EventCursor {
       return cursor.next(maxEvents)
     },
   }
+}
+
+function idsOfKind(batch: readonly Uint8Array[], kind: number): string[] {
+  const events: readonly NostrEvent[] = batch.map((bytes) => JSON.parse(Buffer.from(bytes).toString()))
+  return events.filter((event) => event.kind === kind).map(({ id }) => id)
 }

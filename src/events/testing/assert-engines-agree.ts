@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { encodeEvent, type NostrEvent } from '../../nostr/index.ts'
 import type { EventStore, PutOutcome } from '../store.ts'
 import { arbitraryScenario } from './arbitrary-operations.ts'
-import { drain, idIn } from './read-store.ts'
+import { drain, idIn, pairsIn } from './read-store.ts'
 import { type StoreOperation, shortened } from './store-operation.ts'
 import type { MakeStore, StoreUnderTest } from './store-under-test.ts'
 import { bytesOf, NOW_SECONDS } from './test-event.ts'
@@ -119,7 +119,11 @@ class DrivenEngine {
       case 'query-during-put':
         return this.#query(operation)
       case 'count':
-        return this.#store.count(operation.filters, this.#nowSeconds)
+        return this.#store.count(operation.filters, this.#nowSeconds, operation.audience)
+      case 'sketch':
+        return this.#sketch(operation)
+      case 'id-set':
+        return this.#idSet(operation)
       case 'has':
         return this.#store.has(operation.id)
       case 'reopen':
@@ -150,11 +154,20 @@ class DrivenEngine {
   }
 
   async #query(operation: Extract<StoreOperation, { do: 'query' | 'query-during-put' }>): Promise<unknown> {
-    const cursor = this.#store.query(operation.filters, this.#nowSeconds)
+    const cursor = this.#store.query(operation.filters, this.#nowSeconds, operation.audience)
     const meanwhile = operation.do === 'query-during-put' ? await this.#put(operation.events) : undefined
     const texts = await drain(cursor, operation.pageSizes)
     for (const text of texts) this.#checkUnaltered(text)
     return { meanwhile, ids: texts.map(idIn) }
+  }
+
+  async #sketch({ filter, offset, audience }: Extract<StoreOperation, { do: 'sketch' }>): Promise<unknown> {
+    const { count, registers } = await this.#store.sketch(filter, offset, this.#nowSeconds, audience)
+    return { count, registers: Buffer.from(registers).toString('hex') }
+  }
+
+  async #idSet({ filter, maxIds, audience }: Extract<StoreOperation, { do: 'id-set' }>): Promise<unknown> {
+    return pairsIn(await this.#store.idSet(filter, maxIds, this.#nowSeconds, audience))
   }
 
   #checkUnaltered(text: string): void {

@@ -9,7 +9,7 @@ export {
   assertEnginesAgree,
   assertEnginesAgreeOnRandomStreams,
 } from './assert-engines-agree.ts'
-export { drain, idIn, idsFound, put, textsOn } from './read-store.ts'
+export { drain, idIn, idsFound, pairsIn, put, textsOn } from './read-store.ts'
 export type { StoreOperation } from './store-operation.ts'
 export type { MakeStore, StoreUnderTest } from './store-under-test.ts'
 export { alice, bob, bytesOf, carol, NOW_SECONDS, pubkeyOf, testEvent } from './test-event.ts'

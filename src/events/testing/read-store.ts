@@ -1,5 +1,6 @@
 import type { Filter, NostrEvent } from '../../nostr/index.ts'
-import type { EventCursor, EventPage, EventStore, PutOutcome } from '../store.ts'
+import type { Audience } from '../audience.ts'
+import type { EventCursor, EventPage, EventStore, IdSet, PutOutcome } from '../store.ts'
 import { bytesOf, NOW_SECONDS } from './test-event.ts'
 
 /** More empty pages in a row than this is a cursor that will never end. */
@@ -20,9 +21,19 @@ export async function idsFound(
   store: EventStore,
   filters: readonly Filter[],
   nowSeconds = NOW_SECONDS,
+  audience?: Audience,
 ): Promise<readonly string[]> {
-  const texts = await drain(store.query(filters, nowSeconds), [100])
+  const texts = await drain(store.query(filters, nowSeconds, audience), [100])
   return texts.map(idIn)
+}
+
+/** A set of ids as pairs of seconds and hex, in its order; undefined when there were too many. */
+export function pairsIn(
+  set: IdSet | undefined,
+): readonly (readonly [seconds: number, id: string])[] | undefined {
+  if (set === undefined) return undefined
+  const ids = Buffer.from(set.ids).toString('hex')
+  return Array.from(set.createdAt, (seconds, index) => [seconds, ids.slice(index * 64, index * 64 + 64)])
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Filter, NostrEvent } from '../../nostr/index.ts'
+import type { Audience } from '../audience.ts'
 import { alice, bob, carol } from './test-event.ts'
 
 /** One step of a stream that engines are driven with. Time stands still between `advance` steps. */
@@ -7,7 +8,13 @@ export type StoreOperation =
   | { readonly do: 'remove'; readonly ids: readonly string[] }
   | { readonly do: 'sweep' }
   | { readonly do: 'advance'; readonly seconds: number }
-  | { readonly do: 'query'; readonly filters: readonly Filter[]; readonly pageSizes: readonly number[] }
+  | {
+      readonly do: 'query'
+      readonly filters: readonly Filter[]
+      readonly pageSizes: readonly number[]
+      /** Who reads; everything is shown to nobody in particular. */
+      readonly audience?: Audience
+    }
   /**
    * Opens a query, puts `events` before the first page is read, then reads. Filters without `limit`: whether
    * a limit is filled up behind what vanished meanwhile is left to the engine.
@@ -16,9 +23,22 @@ export type StoreOperation =
       readonly do: 'query-during-put'
       readonly filters: readonly Filter[]
       readonly pageSizes: readonly number[]
+      readonly audience?: Audience
       readonly events: readonly NostrEvent[]
     }
-  | { readonly do: 'count'; readonly filters: readonly Filter[] }
+  | { readonly do: 'count'; readonly filters: readonly Filter[]; readonly audience?: Audience }
+  | {
+      readonly do: 'sketch'
+      readonly filter: Filter
+      readonly offset: number
+      readonly audience?: Audience
+    }
+  | {
+      readonly do: 'id-set'
+      readonly filter: Filter
+      readonly maxIds: number
+      readonly audience?: Audience
+    }
   | { readonly do: 'has'; readonly id: string }
   | { readonly do: 'reopen' }
 

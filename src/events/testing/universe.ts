@@ -9,6 +9,23 @@ import { alice, bob, carol, NOW_SECONDS } from './test-event.ts'
 export const authors = [alice, bob, carol]
 export const kinds = [1, 5, 10002, 30023, 0, 1059, 7, 41, 62, 20001, 39999, 65535]
 export const dValues = ['', 'a', 'A', 'a:b', 'quote " and \\']
+export const contents = ['', 'a', 'b', 'a', 'b', 'a b c', 'B á b', '京東京']
+/** Words that contents and topics have, and some that none has. */
+export const searches = [
+  'a',
+  'b',
+  'x',
+  'a b',
+  'b a b',
+  '東京',
+  '京',
+  'c x',
+  'é😀',
+  'none',
+  '',
+  '?',
+  'a lang:en',
+]
 export const topics = ['x', 'X', 'x y', '', 'é😀', '"', '\u0000']
 
 /** Alice twice, so that an author often meets her own events. */

@@ -1,5 +1,6 @@
 import type { Filter } from '../../../nostr/index.ts'
-import type { PutOutcome, StoreStats } from '../../store.ts'
+import type { Audience } from '../../audience.ts'
+import type { CountSketch, IdSet, PutOutcome, StoreStats } from '../../store.ts'
 import type { SharingMessage } from '../log-store.ts'
 
 /**
@@ -14,6 +15,7 @@ export type StoreRequest =
       readonly id: number
       readonly filters: readonly Filter[]
       readonly nowSeconds: number
+      readonly audience: Audience | undefined
     }
   | { readonly ask: 'next'; readonly id: number; readonly maxEvents: number }
   /** The query is not wanted any more. */
@@ -23,6 +25,23 @@ export type StoreRequest =
       readonly id: number
       readonly filters: readonly Filter[]
       readonly nowSeconds: number
+      readonly audience: Audience | undefined
+    }
+  | {
+      readonly ask: 'sketch'
+      readonly id: number
+      readonly filter: Filter
+      readonly offset: number
+      readonly nowSeconds: number
+      readonly audience: Audience | undefined
+    }
+  | {
+      readonly ask: 'id-set'
+      readonly id: number
+      readonly filter: Filter
+      readonly maxIds: number
+      readonly nowSeconds: number
+      readonly audience: Audience | undefined
     }
   | { readonly ask: 'remove'; readonly id: number; readonly events: readonly string[] }
   | { readonly ask: 'sweep'; readonly id: number; readonly nowSeconds: number }
@@ -33,6 +52,9 @@ export type StoreReply =
   | { readonly reply: 'page'; readonly id: number; readonly page: PagePlaces }
   /** Answer to `has`, `count`, `remove`, `sweep` and `close`. */
   | { readonly reply: 'value'; readonly id: number; readonly value: number }
+  | { readonly reply: 'sketch'; readonly id: number; readonly sketch: CountSketch }
+  /** Its memory is handed over, not copied. */
+  | { readonly reply: 'id-set'; readonly id: number; readonly idSet: IdSet | undefined }
   | { readonly reply: 'failed'; readonly id: number; readonly message: string }
   | { readonly reply: 'sharing'; readonly message: SharingMessage }
   | { readonly reply: 'stats'; readonly stats: StoreStats }

@@ -1,13 +1,24 @@
 import type { MessagePort } from 'node:worker_threads'
 import { AppError } from '../../../kernel/index.ts'
 import type { Filter } from '../../../nostr/index.ts'
-import type { EventCursor, EventPage, EventStore, PutOutcome, StoreStats } from '../../store.ts'
+import type { Audience } from '../../audience.ts'
+import type {
+  CountSketch,
+  EventCursor,
+  EventPage,
+  EventStore,
+  IdSet,
+  PutOutcome,
+  StoreStats,
+} from '../../store.ts'
 import { idPrefixAt } from '../event-bytes.ts'
 import { IdFilter } from '../id-filter.ts'
 import type { SharingMessage } from '../log-store.ts'
 import { SegmentBytes } from '../segment-bytes.ts'
 import { Outbox } from './outbox.ts'
 import { type PagePlaces, packEvents, type StoreReply, type StoreRequest } from './protocol.ts'
+
+const WRONG_ANSWER = 'The store answered with something else.'
 
 type Answer = (reply: StoreReply) => void
 
@@ -59,10 +70,10 @@ export class RemoteStore implements EventStore {
     return this.#askValue((request) => ({ ask: 'has', id: request, event: id })).then((value) => value === 1)
   }
 
-  query(filters: readonly Filter[], nowSeconds: number): EventCursor {
+  query(filters: readonly Filter[], nowSeconds: number, audience?: Audience): EventCursor {
     const id = ++this.#lastId
     let isDone = false
-    this.#outbox.push({ ask: 'query', id, filters, nowSeconds })
+    this.#outbox.push({ ask: 'query', id, filters, nowSeconds, audience })
     return {
       next: (maxEvents) =>
         this.#askAs(id, { ask: 'next', id, maxEvents }, undefined, (reply) => {
@@ -77,8 +88,30 @@ export class RemoteStore implements EventStore {
     }
   }
 
-  count(filters: readonly Filter[], nowSeconds: number): Promise<number> {
-    return this.#askValue((id) => ({ ask: 'count', id, filters, nowSeconds }))
+  count(filters: readonly Filter[], nowSeconds: number, audience?: Audience): Promise<number> {
+    return this.#askValue((id) => ({ ask: 'count', id, filters, nowSeconds, audience }))
+  }
+
+  async sketch(
+    filter: Filter,
+    offset: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): Promise<CountSketch> {
+    const reply = await this.#ask((id) => ({ ask: 'sketch', id, filter, offset, nowSeconds, audience }))
+    if (reply.reply !== 'sketch') throw new AppError('INTERNAL', WRONG_ANSWER)
+    return reply.sketch
+  }
+
+  async idSet(
+    filter: Filter,
+    maxIds: number,
+    nowSeconds: number,
+    audience?: Audience,
+  ): Promise<IdSet | undefined> {
+    const reply = await this.#ask((id) => ({ ask: 'id-set', id, filter, maxIds, nowSeconds, audience }))
+    if (reply.reply !== 'id-set') throw new AppError('INTERNAL', WRONG_ANSWER)
+    return reply.idSet
   }
 
   remove(ids: readonly string[]): Promise<number> {
@@ -135,7 +168,7 @@ export class RemoteStore implements EventStore {
 
   async #askValue(request: (id: number) => StoreRequest): Promise<number> {
     const reply = await this.#ask(request)
-    if (reply.reply !== 'value') throw new AppError('INTERNAL', 'The store answered with something else.')
+    if (reply.reply !== 'value') throw new AppError('INTERNAL', WRONG_ANSWER)
     return reply.value
   }
 

@@ -1,7 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { CountTask } from '../log-count.ts'
-import type { LogCursor, LogPage } from '../log-cursor.ts'
+import type { IdSet } from '../../store.ts'
+import type { LogPage } from '../log-cursor.ts'
 import type { LogStore } from '../log-store.ts'
+import type { LogQuery } from '../search/open-query.ts'
+import type { SlicedTask } from '../sliced-task.ts'
 import { Outbox } from './outbox.ts'
 import { type StoreReply, type StoreRequest, unpackEvents } from './protocol.ts'
 
@@ -61,7 +63,7 @@ class StoreServer {
   readonly #store: LogStore
   readonly #outbox: Outbox<StoreReply>
   readonly #turns: Turns
-  readonly #cursors = new Map<number, LogCursor>()
+  readonly #cursors = new Map<number, LogQuery>()
   readonly #onClosed: () => void
   #areStatsDue = false
 
@@ -117,7 +119,7 @@ class StoreServer {
         this.#outbox.push({ reply: 'value', id, value: this.#store.has(request.event) ? 1 : 0 })
         return
       case 'query':
-        this.#cursors.set(id, this.#store.query(request.filters, request.nowSeconds))
+        this.#cursors.set(id, this.#store.query(request.filters, request.nowSeconds, request.audience))
         return
       case 'next':
         this.#turns.add(() => this.#sendPage(id, request.maxEvents))
@@ -126,8 +128,21 @@ class StoreServer {
         this.#cursors.delete(id)
         return
       case 'count': {
-        const task = this.#store.openCount(request.filters, request.nowSeconds)
-        this.#turns.add(() => this.#stepCount(id, task))
+        const { filters, nowSeconds, audience } = request
+        const task = this.#store.openCount(filters, nowSeconds, audience)
+        this.#takeTurns(id, task, (value) => this.#outbox.push({ reply: 'value', id, value }))
+        return
+      }
+      case 'sketch': {
+        const { filter, offset, nowSeconds, audience } = request
+        const task = this.#store.openSketch(filter, offset, nowSeconds, audience)
+        this.#takeTurns(id, task, (sketch) => this.#outbox.push({ reply: 'sketch', id, sketch }))
+        return
+      }
+      case 'id-set': {
+        const { filter, maxIds, nowSeconds, audience } = request
+        const task = this.#store.openIdSet(filter, maxIds, nowSeconds, audience)
+        this.#takeTurns(id, task, (idSet) => this.#pushIdSet(id, idSet))
         return
       }
       case 'remove':
@@ -163,14 +178,23 @@ class StoreServer {
     this.#outbox.push({ reply: 'page', id, page: { places: page.places(), done, snapshotSeq } })
   }
 
-  #stepCount(id: number, task: CountTask): boolean {
-    try {
-      if (!task.step()) return false
-      this.#outbox.push({ reply: 'value', id, value: task.value })
-    } catch (error) {
-      this.#fail(id, error)
-    }
-    return true
+  #takeTurns<T>(id: number, task: SlicedTask<T>, answer: (value: T) => void): void {
+    this.#turns.add(() => {
+      try {
+        if (!task.step()) return false
+        answer(task.value)
+      } catch (error) {
+        this.#fail(id, error)
+      }
+      return true
+    })
+  }
+
+  #pushIdSet(id: number, idSet: IdSet | undefined): void {
+    const memory = idSet === undefined ? [] : [idSet.createdAt.buffer, idSet.ids.buffer]
+    // By its type it could be shared memory, which cannot be handed over.
+    const transfer = memory.filter((buffer) => buffer instanceof ArrayBuffer)
+    this.#outbox.push({ reply: 'id-set', id, idSet }, transfer)
   }
 
   async #closeStore(): Promise<number> {
