@@ -14,7 +14,13 @@ export const PARTS: Readonly<Record<string, Part>> = {
   nostr: { is: 'the protocol, pure; no I/O', mayImport: ['kernel'] },
   config: { is: 'settings', mayImport: ['kernel'] },
   platform: { is: 'log, metrics, HTTP', mayImport: ['kernel'] },
+  signer: { is: 'keys, and who signs with them', mayImport: ['kernel'] },
   events: { is: 'the event store port, its rules, its engines', mayImport: ['nostr', 'kernel'] },
+  audit: { is: 'what people with power did, in a chain', mayImport: ['platform', 'nostr', 'kernel'] },
+  accounts: {
+    is: 'who people are, and who belongs here',
+    mayImport: ['audit', 'signer', 'platform', 'nostr', 'kernel'],
+  },
   relay: { is: 'connections, subscriptions, policies', mayImport: ['events', 'platform', 'nostr', 'kernel'] },
   cli: { is: 'the commands', mayImport: ['config', 'events', 'platform', 'nostr', 'kernel'] },
 }

@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { RemoteStore } from './events/log/index.ts'
 import { AppError } from './kernel/index.ts'
 import { createSignatureVerifier, proxyToSocket } from './platform/index.ts'
-import { createThreadBus, type Relay, startRelay } from './relay/index.ts'
+import { createThreadBus, type Relay, type RelayHost, startRelay } from './relay/index.ts'
+import { answerCall, ThreadCaller } from './thread-calls.ts'
 import type { IoThreadCommand, IoThreadData, IoThreadMessage } from './thread-messages.ts'
 
 const STATS_INTERVAL_MS = 1_000
@@ -14,23 +15,29 @@ const say = (message: IoThreadMessage): void => parentPort?.postMessage(message)
 
 const store = new RemoteStore(data.store)
 const bus = createThreadBus(data.bus)
+const mainThread = new ThreadCaller((call) => say({ say: 'call', ...call }))
 
 try {
   await store.ready
   const verifier = await createSignatureVerifier(data.settings.verifier)
+  const { settings, access, version, self, offeredNips, connectionPrefix, reusePort } = data
   const relay = await startRelay({
-    settings: data.settings,
+    settings,
+    access,
+    version,
+    self,
+    offeredNips,
+    connectionPrefix,
+    reusePort,
     store,
     verifier,
     bus,
+    host: hostBy(mainThread),
     fallback: proxyToSocket(data.applicationSocket),
-    version: data.version,
-    reusePort: data.reusePort,
+    notify: (notice) => say({ say: 'notice', notice }),
   })
   const stats = setInterval(() => say({ say: 'stats', stats: relay.stats() }), STATS_INTERVAL_MS)
-  parentPort?.on('message', (command: IoThreadCommand) => {
-    if (command.do === 'stop') void stop(relay, stats)
-  })
+  parentPort?.on('message', (command: IoThreadCommand) => void follow(command, relay, stats))
   say({ say: 'ready', port: relay.port, verifier: verifier.name })
 } catch (error) {
   const code = error instanceof AppError ? error.code : 'INTERNAL'
@@ -38,6 +45,37 @@ try {
   // An open channel would keep this thread alive, and the process with it.
   bus.close()
   await store.close()
+}
+
+async function follow(command: IoThreadCommand, relay: Relay, stats: NodeJS.Timeout): Promise<void> {
+  switch (command.do) {
+    case 'stop':
+      await stop(relay, stats)
+      return
+    case 'answer':
+      mainThread.receive(command)
+      return
+    case 'call': {
+      const { obey, connections } = relay
+      const answer = await answerCall(
+        { obey: obey.bind(relay), connections: connections.bind(relay) },
+        command,
+      )
+      say({ say: 'answer', ...answer })
+    }
+  }
+}
+
+/** The rest of the program is in the main thread; both sides share the type, which the channel between them forgets. */
+function hostBy(caller: ThreadCaller): RelayHost {
+  const ask = <Name extends keyof RelayHost>(name: Name, ...args: Parameters<RelayHost[Name]>) =>
+    caller.ask(name, args) as ReturnType<RelayHost[Name]>
+  return {
+    claimAuthEvent: (id, untilSeconds) => ask('claimAuthEvent', id, untilSeconds),
+    hold: (event, why) => ask('hold', event, why),
+    membership: (event) => ask('membership', event),
+    invite: (pubkeys) => ask('invite', pubkeys),
+  }
 }
 
 async function stop(relay: Relay, stats: NodeJS.Timeout): Promise<void> {

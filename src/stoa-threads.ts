@@ -2,7 +2,20 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type LogStoreOptions, RemoteStore, type StoreNotice } from './events/log/index.ts'
 import { AppError, ERROR_CODES, type ErrorCode } from './kernel/index.ts'
-import { type RelaySettings, type RelayStats, requireFreePort, sumStats } from './relay/index.ts'
+import {
+  type AccessListsData,
+  type ConnectionFacts,
+  createThreadBus,
+  type LiveBus,
+  type PolicyNotice,
+  type RelayHost,
+  type RelayOrder,
+  type RelaySettings,
+  type RelayStats,
+  requireFreePort,
+  sumStats,
+} from './relay/index.ts'
+import { answerCall, ThreadCaller } from './thread-calls.ts'
 import type {
   IoThreadCommand,
   IoThreadData,
@@ -13,11 +26,18 @@ import type {
 
 export interface ThreadedRelayOptions {
   readonly settings: RelaySettings
+  readonly access: AccessListsData
   readonly version: string
+  /** The relay's own key, hex; empty when it has none. */
+  readonly self: string
+  readonly offeredNips: readonly number[]
+  /** Tells this process from others of the same relay. */
+  readonly processId: string
+  readonly host: RelayHost
   readonly ioThreads: number
   readonly store: Omit<LogStoreOptions, 'notify' | 'nowMs'>
   readonly applicationSocket: string
-  readonly notify: (notice: StoreNotice) => void
+  readonly notify: (notice: StoreNotice | PolicyNotice) => void
   /** A thread died; the process cannot go on. */
   readonly onCrash: (thread: string, error: Error) => void
 }
@@ -27,7 +47,12 @@ export interface ThreadedRelay {
   readonly store: RemoteStore
   /** Name of the signature verifier. */
   readonly verifier: string
+  /** The main thread's place among those that new events go to. */
+  readonly bus: LiveBus
   stats(): RelayStats
+  /** Every thread obeys; resolves to how many connections were closed by it. */
+  obey(order: RelayOrder): Promise<number>
+  connections(): Promise<readonly ConnectionFacts[]>
   stop(): Promise<void>
 }
 
@@ -82,14 +107,22 @@ export async function startThreadedRelay(options: ThreadedRelayOptions): Promise
     const threads = await starting
     await store.ready
     const { port, verifier } = threads[0]!
+    const bus = createThreadBus(busName())
     return {
       port,
       verifier,
       store,
+      bus,
       stats: () => sumStats(threads.map((thread) => thread.stats)),
+      obey: async (order) => {
+        const closed = await Promise.all(threads.map((thread) => thread.obey(shared(order, threads.length))))
+        return closed.reduce((sum, count) => sum + count, 0)
+      },
+      connections: async () => (await Promise.all(threads.map((thread) => thread.connections()))).flat(),
       stop: async () => {
         isStopping = true
         await Promise.all(threads.map((thread) => thread.stop()))
+        bus.close()
         await store.closeStore()
       },
     }
@@ -115,11 +148,13 @@ async function startIoThreads(
   onCrash: (error: Error) => void,
 ): Promise<readonly IoThread[]> {
   if (options.settings.port !== 0) {
-    return Promise.all(ports.map((port) => startIoThread(options, port, onCrash)))
+    return Promise.all(ports.map((_, index) => startIoThread(options, ports, index, onCrash)))
   }
-  const first = await startIoThread(options, ports[0]!, onCrash)
+  const first = await startIoThread(options, ports, 0, onCrash)
   const settings = { ...options.settings, port: first.port }
-  const others = ports.slice(1).map((port) => startIoThread({ ...options, settings }, port, onCrash))
+  const others = ports
+    .slice(1)
+    .map((_, index) => startIoThread({ ...options, settings }, ports, index + 1, onCrash))
   return [first, ...(await Promise.all(others))]
 }
 
@@ -128,24 +163,44 @@ function shareOf(settings: RelaySettings, threads: number): RelaySettings {
   return { ...settings, maxConnections: Math.ceil(settings.maxConnections / threads) }
 }
 
+/** Limits of the whole relay are shared out in the settings of a running one too. */
+function shared(order: RelayOrder, threads: number): RelayOrder {
+  return order.do === 'configure' ? { ...order, settings: shareOf(order.settings, threads) } : order
+}
+
+function busName(): string {
+  return `stoa-live-${process.pid}`
+}
+
 interface IoThread {
   readonly port: number
   readonly verifier: string
   stats: RelayStats
+  obey(order: RelayOrder): Promise<number>
+  connections(): Promise<readonly ConnectionFacts[]>
   stop(): Promise<void>
 }
 
 function startIoThread(
-  { settings, version, applicationSocket, ioThreads }: ThreadedRelayOptions,
-  store: MessagePort,
+  options: ThreadedRelayOptions,
+  ports: readonly MessagePort[],
+  index: number,
   onCrash: (error: Error) => void,
 ): Promise<IoThread> {
+  const { settings, access, version, self, offeredNips, processId, applicationSocket, ioThreads, host } =
+    options
+  const store = ports[index]!
   const data: IoThreadData = {
-    settings,
+    // One of them is enough for the Unix socket, and only one can have it.
+    settings: index === 0 ? settings : { ...settings, unixSocket: '' },
+    access,
     version,
+    self,
+    offeredNips,
+    connectionPrefix: `${processId}.${index}.`,
     store,
     applicationSocket,
-    bus: `stoa-live-${process.pid}`,
+    bus: busName(),
     reusePort: ioThreads > 1,
   }
   const worker = new Worker(new URL('./io-thread.ts', import.meta.url), {
@@ -154,6 +209,9 @@ function startIoThread(
     name: 'relay',
   })
   const stopped = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+  const tell = (command: IoThreadCommand): void => worker.postMessage(command)
+  const relay = new ThreadCaller((call) => tell({ do: 'call', ...call }))
+  const answerer = { ...host }
   return new Promise((resolve, reject) => {
     let thread: IoThread | undefined
     worker.on('error', (error: Error) => {
@@ -172,8 +230,11 @@ function startIoThread(
             port: message.port,
             verifier: message.verifier,
             stats: sumStats([]),
+            // Both sides share these types; only the channel between them forgets them.
+            obey: (order) => relay.ask('obey', [order]) as Promise<number>,
+            connections: () => relay.ask('connections', []) as Promise<readonly ConnectionFacts[]>,
             stop: () => {
-              worker.postMessage({ do: 'stop' } satisfies IoThreadCommand)
+              tell({ do: 'stop' })
               return stopped
             },
           }
@@ -184,6 +245,15 @@ function startIoThread(
           return
         case 'failed':
           reject(toAppError(message.code, message.message))
+          return
+        case 'notice':
+          options.notify(message.notice)
+          return
+        case 'call':
+          void answerCall(answerer, message).then((answer) => tell({ do: 'answer', ...answer }))
+          return
+        case 'answer':
+          relay.receive(message)
           return
         case 'stopped':
       }

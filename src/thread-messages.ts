@@ -1,7 +1,8 @@
 /** What the threads of one process are started with and tell each other, apart from the store's own traffic. */
 import type { MessagePort } from 'node:worker_threads'
 import type { LogStoreOptions, StoreNotice } from './events/log/index.ts'
-import type { RelaySettings, RelayStats } from './relay/index.ts'
+import type { AccessListsData, PolicyNotice, RelayOrder, RelaySettings, RelayStats } from './relay/index.ts'
+import type { ThreadAnswer, ThreadCall } from './thread-calls.ts'
 
 export interface StoreThreadData {
   readonly options: Omit<LogStoreOptions, 'notify' | 'nowMs'>
@@ -17,7 +18,12 @@ export type StoreThreadMessage =
 
 export interface IoThreadData {
   readonly settings: RelaySettings
+  readonly access: AccessListsData
   readonly version: string
+  /** The relay's own key, hex; empty when it has none. */
+  readonly self: string
+  readonly offeredNips: readonly number[]
+  readonly connectionPrefix: string
   /** The thread's end of its line to the store. */
   readonly store: MessagePort
   /** Name of the channel that new events cross on. */
@@ -30,8 +36,22 @@ export interface IoThreadData {
 export type IoThreadMessage =
   | { readonly say: 'ready'; readonly port: number; readonly verifier: string }
   | { readonly say: 'stats'; readonly stats: RelayStats }
+  | { readonly say: 'notice'; readonly notice: PolicyNotice }
   | { readonly say: 'stopped' }
   | { readonly say: 'failed'; readonly code: string; readonly message: string }
+  /** It asks the relay's host (`RelayHost`). */
+  | ({ readonly say: 'call' } & ThreadCall)
+  /** It answers what the main thread has asked of it (`RelayControl`). */
+  | ({ readonly say: 'answer' } & ThreadAnswer)
 
 /** What the main thread tells an I/O thread. */
-export type IoThreadCommand = { readonly do: 'stop' }
+export type IoThreadCommand =
+  | { readonly do: 'stop' }
+  | ({ readonly do: 'call' } & ThreadCall)
+  | ({ readonly do: 'answer' } & ThreadAnswer)
+
+/** What the main thread may ask of a relay in another thread. */
+export interface RelayControl {
+  obey(order: RelayOrder): number
+  connections(): unknown
+}

@@ -12,8 +12,8 @@ export interface RunningStoa {
   readonly addresses: readonly string[]
   /** At most ten lines for the person who started it: what runs, where, where the data is. */
   summary(): readonly string[]
-  /** Takes over what may change without a restart; absent while nothing may but the log level. */
-  reload?(config: Config): void
+  /** Takes over what may change without a restart. Rejects when the settings cannot be; nothing has changed then. */
+  reload?(config: Config): Promise<void>
   /** Finishes what was begun, then lets go of sockets, threads and files. */
   stop(): Promise<void>
 }

@@ -154,6 +154,8 @@ function verdictOf(outcome: PutOutcome | undefined, line: number): string {
       return 'superseded: a newer version is stored (NIP-01)'
     case 'deleted':
       return 'deleted: its author has deleted it (NIP-09)'
+    case 'vanished':
+      return 'vanished: its author has asked to vanish (NIP-62)'
     case 'expired':
       return 'expired: its expiration has passed (NIP-40)'
     case 'ephemeral':

@@ -122,7 +122,7 @@ describe('start', () => {
           hangUpWith('[log]\nlevel = "loud"')
           interrupt.abort()
         }, 20)
-        const reload = (config: Config): void => void reloaded.push(config.log.level)
+        const reload = async (config: Config) => void reloaded.push(config.log.level)
         return { addresses: [], summary: () => [], reload, stop: async () => undefined }
       }
       writeFileSync(join(folder, 'stoa.toml'), '[log]\nlevel = "silent"')

@@ -81,12 +81,15 @@ interface ReloadDeps {
 /** Reads the configuration again on SIGHUP; one with a mistake changes nothing. Returns how to stop listening. */
 function reloadOnHangup({ config, logger, stoa, load }: ReloadDeps): () => void {
   let current = config
-  const reload = (): void => {
-    const next = loadOrRefuse(load, logger)
-    if (next === undefined) return
+  const takeOver = async (next: Config): Promise<void> => {
     const changed = changedSettings(current, next)
+    try {
+      await stoa.reload?.(next)
+    } catch (error) {
+      logger.error({ reason: error instanceof Error ? error.message : String(error) }, 'config.refused')
+      return
+    }
     logger.level = next.log.level
-    stoa.reload?.(next)
     current = next
     logger.info({ changed: changed.live }, 'config.reloaded')
     if (changed.needRestart.length > 0)
@@ -94,8 +97,14 @@ function reloadOnHangup({ config, logger, stoa, load }: ReloadDeps): () => void 
   }
   // Windows sends SIGHUP when the console closes, which is no wish for a reload.
   if (process.platform === 'win32') return () => undefined
-  process.on('SIGHUP', reload)
-  return () => process.off('SIGHUP', reload)
+  // One after another: each is compared with the one before it.
+  let turn = Promise.resolve()
+  const onHangup = (): void => {
+    const next = loadOrRefuse(load, logger)
+    if (next !== undefined) turn = turn.then(() => takeOver(next))
+  }
+  process.on('SIGHUP', onHangup)
+  return () => process.off('SIGHUP', onHangup)
 }
 
 function loadOrRefuse(load: () => Config, logger: Logger): Config | undefined {

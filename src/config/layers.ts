@@ -39,7 +39,9 @@ export function createCatalog(
   const settings = new Map<string, Setting>()
   const sectionKeys = new Set<string>()
   for (const section of sections) {
-    sectionKeys.add(section.key)
+    // A section may hold nothing but sections, and then it is not in the list itself.
+    const parts = section.key.split('.')
+    for (let depth = 1; depth <= parts.length; depth++) sectionKeys.add(parts.slice(0, depth).join('.'))
     for (const setting of section.settings) settings.set(setting.key, setting)
   }
   return { settings, sectionKeys, explainUnknown }

@@ -53,6 +53,16 @@ describe('order of the sources', () => {
     expect(sources.get('relay.host')).toBe(`${join(folder, 'stoa.toml')}: relay.host`)
   })
 
+  test('a section inside of one that holds only sections is found, and kinds may be numbers and ranges', () => {
+    const toml =
+      '[relay.policies.access]\ndeniedKinds = [4, "5000-7000"]\n[relay.policies.spam]\nthreshold = 90'
+    const { config } = load({ toml, env: { STOA_RELAY__LEVELS__EXEMPT_KINDS: '10002,23194-23197' } })
+    expect(config.relay.policies.access.deniedKinds).toEqual([4, '5000-7000'])
+    expect(config.relay.policies.spam.threshold).toBe(90)
+    expect(config.relay.levels.exemptKinds).toEqual([10002, '23194-23197'])
+    expect(refusalOf({ toml: '[relay.policies.spma]\nthreshold = 90' })).toContain('relay.policies.spam')
+  })
+
   test('a file named by the user must exist', () => {
     expect(refusalOf({ file: 'missing.toml' })).toContain(join(folder, 'missing.toml'))
   })

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { AppError } from '../kernel/index.ts'
+import { findContradictions } from './contradictions.ts'
 import {
   type Assignment,
   createCatalog,
@@ -55,7 +56,10 @@ export function loadConfig({ flags = [], env, cwd, file }: LoadConfigInput): Loa
   const settled = new Map(assignments.map((assignment) => [assignment.setting.key, assignment]))
   const config = configSchema.parse(assemble([...catalog.settings.values()], settled))
   const sources = new Map([...settled].map(([key, { source }]) => [key, source]))
-  refuse(contradictions(config, sources))
+  const contradictions = findContradictions(config)
+  refuse(
+    contradictions.map(({ key, message }) => ({ source: sources.get(key) ?? `${key} (default)`, message })),
+  )
   return { config, sources, file: found }
 }
 
@@ -95,28 +99,6 @@ function problemsOf({ setting, value, source }: Assignment): readonly Problem[] 
     const place = path.length > 0 ? `item ${path.join('.')}: ` : ''
     return { source, message: `${place}${message}; expected ${setting.type}${shown}` }
   })
-}
-
-/** Values that are right on their own and wrong together. */
-function contradictions(config: Config, sources: ConfigSources): readonly Problem[] {
-  const { relay } = config
-  const problems: Problem[] = []
-  const complain = (key: string, message: string): void => {
-    problems.push({ source: sources.get(key) ?? `${key} (default)`, message })
-  }
-  if (relay.limits.defaultLimit > relay.limits.maxLimit) {
-    complain(
-      'relay.limits.defaultLimit',
-      `${relay.limits.defaultLimit} is above relay.limits.maxLimit, ${relay.limits.maxLimit}`,
-    )
-  }
-  if (relay.maxUnsentBytes < relay.limits.maxMessageBytes) {
-    complain(
-      'relay.maxUnsentBytes',
-      `${relay.maxUnsentBytes} is below relay.limits.maxMessageBytes, ${relay.limits.maxMessageBytes}: the longest event could never be delivered`,
-    )
-  }
-  return problems
 }
 
 function refuse(problems: readonly Problem[]): void {

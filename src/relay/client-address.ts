@@ -24,7 +24,7 @@ export class TrustedProxies {
  * its list the right-most address that is not itself a trusted proxy counts: everything left of it is the
  * client's own claim.
  *
- * @param peer address of the other end of the socket.
+ * @param peer address of the other end of the socket; undefined for a Unix socket.
  * @param forwardedFor the `X-Forwarded-For` header, if any.
  */
 export function clientAddress(
@@ -33,7 +33,9 @@ export function clientAddress(
   proxies: TrustedProxies,
 ): string {
   const direct = plain(peer ?? '')
-  if (forwardedFor === undefined || !isIP(direct) || !proxies.has(direct)) return group(direct)
+  // A peer without an address came by the Unix socket, which only a proxy of this machine's operator can open.
+  const isTrusted = direct === '' || (isIP(direct) > 0 && proxies.has(direct))
+  if (forwardedFor === undefined || !isTrusted) return group(direct)
   const claimed = forwardedFor.split(',').map((part) => plain(part.trim()))
   for (const address of claimed.toReversed()) {
     // A proxy that we trust wrote something that is no address: there is nothing better than the proxy's own.

@@ -15,9 +15,27 @@ export interface Counters {
   closedByUs: number
 }
 
-export type Verb = 'EVENT' | 'REQ' | 'CLOSE' | 'COUNT' | 'AUTH' | 'malformed'
+export type Verb =
+  | 'EVENT'
+  | 'REQ'
+  | 'CLOSE'
+  | 'COUNT'
+  | 'AUTH'
+  | 'NEG-OPEN'
+  | 'NEG-MSG'
+  | 'NEG-CLOSE'
+  | 'malformed'
 
-export type EventResult = 'stored' | 'ephemeral' | 'duplicate' | 'refused' | 'failed'
+export type EventResult =
+  | 'stored'
+  | 'ephemeral'
+  | 'duplicate'
+  | 'refused'
+  | 'failed'
+  /** Answered as stored and dropped (shadow reject). */
+  | 'pretended'
+  /** Given to somebody else: a moderator, or the list of members. */
+  | 'held'
 
 /** What can be seen of the relay at a moment. */
 export interface RelayGauges {
@@ -37,8 +55,18 @@ export function createCounters(): Counters {
     connectionsRefused: 0,
     bytesIn: 0,
     bytesOut: 0,
-    messages: { EVENT: 0, REQ: 0, CLOSE: 0, COUNT: 0, AUTH: 0, malformed: 0 },
-    events: { stored: 0, ephemeral: 0, duplicate: 0, refused: 0, failed: 0 },
+    messages: {
+      EVENT: 0,
+      REQ: 0,
+      CLOSE: 0,
+      COUNT: 0,
+      AUTH: 0,
+      'NEG-OPEN': 0,
+      'NEG-MSG': 0,
+      'NEG-CLOSE': 0,
+      malformed: 0,
+    },
+    events: { stored: 0, ephemeral: 0, duplicate: 0, refused: 0, failed: 0, pretended: 0, held: 0 },
     served: 0,
     delivered: 0,
     closedByUs: 0,

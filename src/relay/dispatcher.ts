@@ -1,10 +1,6 @@
-import type { EventStore } from '../events/index.ts'
 import {
   type ClientMessage,
   closedMessage,
-  countMessage,
-  type Filter,
-  type NostrEvent,
   noticeMessage,
   okMessage,
   parseClientMessage,
@@ -12,61 +8,61 @@ import {
 } from '../nostr/index.ts'
 import type { Authentication } from './authentication.ts'
 import type { Counters } from './counters.ts'
-import type { EventIntake } from './event-intake.ts'
 import type { FanOut } from './fan-out.ts'
+import type { NegentropySessions } from './negentropy-sessions.ts'
 import type { QueryRunner } from './query-runner.ts'
+import type { Requests } from './requests.ts'
 import { type Connection, HOLD_FOR_READER, holdReading, releaseReading, type Session } from './session.ts'
 import type { RelaySettings } from './settings.ts'
-import { Subscription } from './subscription.ts'
-import { TokenBuckets } from './token-buckets.ts'
+import type { Submissions } from './submissions.ts'
 import type { WebSocketHandler } from './websocket/index.ts'
-import { refuseUnauthenticated, refuseWrite } from './write-policy.ts'
 
 /** Unsent bytes beyond which a client's messages are not read. Above the relay's low-water mark, below its limit. */
 const HOLD_ABOVE_BYTES = 1024 * 1024
 
-/** COUNTs that one connection may have in progress. */
-const MAX_OPEN_COUNTS = 20
-
 export interface DispatcherDeps {
   readonly settings: RelaySettings
-  readonly store: EventStore
-  readonly intake: EventIntake
+  readonly submissions: Submissions
+  readonly requests: Requests
+  readonly negentropy: NegentropySessions<Connection>
   readonly fanOut: FanOut
   readonly queries: QueryRunner
   readonly authentication: Authentication
   readonly counters: Counters
-  readonly nowMs: () => number
   /** A connection is gone. */
   readonly onClosed: (connection: Connection) => void
 }
 
-/** Reads what clients say and brings it to the part that answers; refuses what may not be. */
+type NegentropyMessage = Extract<ClientMessage, { readonly verb: 'NEG-OPEN' | 'NEG-MSG' }>
+
+/** Reads what clients say and brings it to the part that answers. */
 export class Dispatcher implements WebSocketHandler<Session> {
   readonly #deps: DispatcherDeps
-  readonly #exempt: ReadonlySet<string>
-  readonly #eventRate: TokenBuckets
-  readonly #requestRate: TokenBuckets
+  #settings: RelaySettings
 
   constructor(deps: DispatcherDeps) {
-    const { rates } = deps.settings
     this.#deps = deps
-    this.#exempt = new Set(rates.exemptIps)
-    this.#eventRate = new TokenBuckets({ perSecond: rates.eventsPerSecond, burst: rates.eventsBurst })
-    this.#requestRate = new TokenBuckets({ perSecond: rates.requestsPerSecond, burst: rates.requestsBurst })
+    this.#settings = deps.settings
+  }
+
+  configure(settings: RelaySettings): void {
+    this.#settings = settings
   }
 
   onText(connection: Connection, buffer: Buffer, start: number, end: number): void {
+    connection.session.requests++
     this.#read(connection, buffer, start, end)
     // Who asks and does not read the answers is not listened to until it has.
     if (connection.bufferedBytes > HOLD_ABOVE_BYTES) holdReading(connection, HOLD_FOR_READER)
   }
 
   #read(connection: Connection, buffer: Buffer, start: number, end: number): void {
-    const { settings, counters } = this.#deps
+    const { counters } = this.#deps
+    const { limits, search } = this.#settings
     const parsed = parseClientMessage(buffer.toString('utf8', start, end), {
-      maxFilters: settings.limits.maxFilters,
-      maxValues: settings.limits.maxFilterValues,
+      maxFilters: limits.maxFilters,
+      maxValues: limits.maxFilterValues,
+      allowsSearch: search,
     })
     if (parsed.ok) {
       counters.messages[parsed.value.verb]++
@@ -75,9 +71,20 @@ export class Dispatcher implements WebSocketHandler<Session> {
     }
     counters.messages.malformed++
     const { refusal } = parsed
-    if (refusal.reply === 'notice') connection.sendText(noticeMessage(refusal.text))
-    else if (refusal.reply === 'ok') connection.sendText(okMessage(refusal.eventId, false, refusal.text))
-    else this.#refuse(connection, refusal.subscriptionId, refusal.text)
+    switch (refusal.reply) {
+      case 'notice':
+        connection.sendText(noticeMessage(refusal.text))
+        return
+      case 'ok':
+        connection.sendText(okMessage(refusal.eventId, false, refusal.text))
+        return
+      case 'closed':
+        counters.closedByUs++
+        connection.sendText(closedMessage(refusal.subscriptionId, refusal.text))
+        return
+      case 'neg-err':
+        this.#deps.negentropy.refuse(connection, refusal.subscriptionId, refusal.text)
+    }
   }
 
   onBinary(connection: Connection): void {
@@ -97,144 +104,55 @@ export class Dispatcher implements WebSocketHandler<Session> {
     const { session } = connection
     for (const subscription of session.subscriptions?.values() ?? []) this.#deps.fanOut.remove(subscription)
     session.subscriptions = undefined
+    this.#deps.negentropy.forget(connection)
     // Queries that waited for this client to read notice that they are closed when they are resumed.
     this.onDrain(connection)
     this.#deps.onClosed(connection)
   }
 
   #dispatch(connection: Connection, message: ClientMessage): void {
+    const { submissions, requests, authentication, negentropy } = this.#deps
     switch (message.verb) {
       case 'EVENT':
-        this.#event(connection, message.event)
+        submissions.submit(connection, message.event)
         return
       case 'REQ':
-        this.#request(connection, message.id, message.filters)
+        requests.request(connection, message.id, message.filters)
         return
       case 'COUNT':
-        this.#count(connection, message.id, message.filters)
+        requests.count(connection, message.id, message.filters)
         return
       case 'CLOSE':
-        this.#close(connection, message.id)
+        requests.close(connection, message.id)
         return
       case 'AUTH':
-        this.#deps.authentication.answer(connection, message.event)
+        authentication.answer(connection, message.event)
+        return
+      case 'NEG-OPEN':
+      case 'NEG-MSG':
+        this.#negentropy(connection, message)
+        return
+      case 'NEG-CLOSE':
+        negentropy.close(connection, message.id)
     }
   }
 
-  #event(connection: Connection, event: NostrEvent): void {
-    const { intake, settings, nowMs } = this.#deps
-    const { address, pubkeys } = connection.session
-    if (!this.#isExempt(address) && !this.#eventRate.take(address, nowMs())) {
-      intake.refuse(
+  #negentropy(connection: Connection, message: NegentropyMessage): void {
+    const { requests, negentropy } = this.#deps
+    if (!this.#settings.negentropy.enabled) {
+      negentropy.refuse(
         connection,
-        event.id,
-        reason('rate-limited', 'too many events from your address, slow down'),
+        message.id,
+        reason('unsupported', 'this relay does not reconcile sets (NIP-77)'),
       )
       return
     }
-    const nowSeconds = Math.floor(nowMs() / 1_000)
-    const refusal = refuseWrite(event, { limits: settings.limits, auth: settings.auth, pubkeys, nowSeconds })
-    if (refusal === undefined) {
-      intake.take(connection, event)
+    if (message.verb === 'NEG-MSG') {
+      negentropy.message(connection, message)
       return
     }
-    this.#challengeIfAsked(connection, refusal)
-    intake.refuse(connection, event.id, refusal)
+    const refusal = requests.refusalOf(connection, 'read', [message.filter])
+    if (refusal === undefined) negentropy.open(connection, message, connection.session.audience)
+    else negentropy.refuse(connection, message.id, refusal)
   }
-
-  #request(connection: Connection, id: string, filters: readonly Filter[]): void {
-    const { settings, fanOut, queries, store, nowMs } = this.#deps
-    const { session } = connection
-    const refusal = this.#refuseRead(connection) ?? refuseSubscriptionId(id, settings.limits.maxSubidLength)
-    if (refusal !== undefined) {
-      // The client takes the id for closed now, so a subscription it had under this id must not live on.
-      this.#close(connection, id)
-      this.#refuse(connection, id, refusal)
-      return
-    }
-    this.#close(connection, id)
-    session.subscriptions ??= new Map()
-    const { maxSubscriptions } = settings.limits
-    if (session.subscriptions.size >= maxSubscriptions) {
-      this.#refuse(
-        connection,
-        id,
-        reason('rate-limited', `at most ${maxSubscriptions} subscriptions may be open`),
-      )
-      return
-    }
-    const bounded = filters.map((filter) => this.#bound(filter))
-    const cursor = store.query(bounded, Math.floor(nowMs() / 1_000))
-    const subscription = new Subscription(connection, id, bounded, cursor)
-    session.subscriptions.set(id, subscription)
-    // Filed before the first page is read, so that nothing falls between what is stored and what is live.
-    fanOut.add(subscription)
-    queries.start(subscription)
-  }
-
-  #count(connection: Connection, id: string, filters: readonly Filter[]): void {
-    const { settings } = this.#deps
-    const { session } = connection
-    const refusal = this.#refuseRead(connection) ?? refuseSubscriptionId(id, settings.limits.maxSubidLength)
-    if (refusal !== undefined) this.#refuse(connection, id, refusal)
-    else if (session.openCounts >= MAX_OPEN_COUNTS) {
-      this.#refuse(connection, id, reason('rate-limited', `at most ${MAX_OPEN_COUNTS} counts at a time`))
-    } else void this.#answerCount(connection, id, filters)
-  }
-
-  async #answerCount(connection: Connection, id: string, filters: readonly Filter[]): Promise<void> {
-    const { store, nowMs } = this.#deps
-    const { session } = connection
-    session.openCounts++
-    try {
-      const count = await store.count(filters, Math.floor(nowMs() / 1_000))
-      connection.sendText(countMessage(id, count))
-    } catch {
-      this.#refuse(connection, id, reason('error', 'the events could not be counted, try again later'))
-    } finally {
-      session.openCounts--
-    }
-  }
-
-  #close({ session }: Connection, id: string): void {
-    const subscription = session.subscriptions?.get(id)
-    if (subscription === undefined) return
-    session.subscriptions?.delete(id)
-    this.#deps.fanOut.remove(subscription)
-  }
-
-  #refuseRead(connection: Connection): string | undefined {
-    const { settings, nowMs } = this.#deps
-    const { address, pubkeys } = connection.session
-    if (!this.#isExempt(address) && !this.#requestRate.take(address, nowMs())) {
-      return reason('rate-limited', 'too many requests from your address, slow down')
-    }
-    if (!settings.auth.requiredToRead) return undefined
-    const refusal = refuseUnauthenticated(settings.auth, pubkeys, 'read')
-    if (refusal !== undefined) this.#challengeIfAsked(connection, refusal)
-    return refusal
-  }
-
-  #challengeIfAsked(connection: Connection, refusal: string): void {
-    if (refusal.startsWith('auth-required')) this.#deps.authentication.challenge(connection)
-  }
-
-  #refuse(connection: Connection, id: string, text: string): void {
-    this.#deps.counters.closedByUs++
-    connection.sendText(closedMessage(id, text))
-  }
-
-  #bound(filter: Filter): Filter {
-    const { defaultLimit, maxLimit } = this.#deps.settings.limits
-    return { ...filter, limit: Math.min(filter.limit ?? defaultLimit, maxLimit) }
-  }
-
-  #isExempt(address: string): boolean {
-    return this.#exempt.has(address)
-  }
-}
-
-function refuseSubscriptionId(id: string, maxCharacters: number): string | undefined {
-  if (id.length <= maxCharacters || Array.from(id).length <= maxCharacters) return undefined
-  return reason('invalid', `a subscription id has at most ${maxCharacters} characters`)
 }

@@ -1,9 +1,18 @@
 import type { EventStore, PutOutcome } from '../events/index.ts'
 import { type Clock, systemClock } from '../kernel/index.ts'
-import { canonicalize, isEphemeral, type NostrEvent, okMessage, reason } from '../nostr/index.ts'
+import {
+  canonicalize,
+  isEphemeral,
+  isMembershipRequest,
+  type NostrEvent,
+  okMessage,
+  reason,
+} from '../nostr/index.ts'
 import type { SignatureVerifier } from '../platform/index.ts'
 import type { Counters } from './counters.ts'
 import { LiveEvent } from './event-frames.ts'
+import type { Verdict, WriteContext, WritePolicies } from './policies/index.ts'
+import type { HostAnswer, RelayHost } from './relay-host.ts'
 import { type Connection, HOLD_FOR_STORE, holdReading, releaseReading } from './session.ts'
 
 /** A client with this many unanswered EVENTs is not read until half of them are answered. */
@@ -13,9 +22,20 @@ export interface EventIntakeDeps {
   readonly store: EventStore
   readonly verifier: SignatureVerifier
   readonly counters: Counters
+  readonly policies: Pick<WritePolicies, 'judgeLate'>
+  readonly host: RelayHost
   /** Brings an accepted event to all subscribers, on every thread. */
   readonly publish: (live: LiveEvent) => void
   readonly clock?: Clock
+}
+
+/** An EVENT on its way. */
+interface Taken {
+  readonly connection: Connection
+  readonly event: NostrEvent
+  readonly context: WriteContext
+  /** What was decided before the signature was checked: to pretend or to hold, if anything. */
+  readonly verdict: Verdict
 }
 
 interface Waiting {
@@ -44,14 +64,19 @@ export class EventIntake {
     return this.#unanswered
   }
 
-  /** Takes one event; every one is answered with exactly one OK (NIP-01). */
-  take(connection: Connection, event: NostrEvent): void {
+  /**
+   * Takes one event; every one is answered with exactly one OK (NIP-01).
+   *
+   * @param verdict what the early policies said, unless it was a refusal.
+   */
+  take(connection: Connection, event: NostrEvent, context: WriteContext, verdict: Verdict): void {
     this.#begin(connection)
+    const taken: Taken = { connection, event, context, verdict }
     // Relays see most events several times: whoever is known already needs no signature check.
     const known = this.#isStored(event.id)
-    if (known === false) this.#check(connection, event)
+    if (known === false) this.#check(taken)
     else if (known === true) this.#answerDuplicate(connection, event)
-    else void this.#takeWhenKnown(connection, event, known)
+    else void this.#takeWhenKnown(taken, known)
   }
 
   /** Refuses one event. */
@@ -74,25 +99,74 @@ export class EventIntake {
     }
   }
 
-  async #takeWhenKnown(connection: Connection, event: NostrEvent, known: Promise<boolean>): Promise<void> {
+  async #takeWhenKnown(taken: Taken, known: Promise<boolean>): Promise<void> {
     try {
-      if (await known) this.#answerDuplicate(connection, event)
-      else this.#check(connection, event)
+      if (await known) this.#answerDuplicate(taken.connection, taken.event)
+      else this.#check(taken)
+    } catch {
+      this.#answerFailed(taken.connection, taken.event)
+    }
+  }
+
+  #check(taken: Taken): void {
+    const { event, context } = taken
+    const { id, json } = canonicalize(event)
+    if (id !== event.id) this.#finishRefused(taken, WRONG_ID)
+    else if (!this.#deps.verifier.verify(event.id, event.pubkey, event.sig))
+      this.#finishRefused(taken, WRONG_SIGNATURE)
+    else if (isMembershipRequest(event)) void this.#finishWith(taken, this.#deps.host.membership(event))
+    else {
+      const verdict = taken.verdict ?? this.#deps.policies.judgeLate(event, context)
+      if (verdict instanceof Promise) void this.#decideWhenJudged(taken, json, verdict)
+      else this.#decide(taken, json, verdict)
+    }
+  }
+
+  /** Late policies never reject; if one did, the event would still be answered. */
+  async #decideWhenJudged(taken: Taken, json: string, judging: Promise<Verdict>): Promise<void> {
+    try {
+      this.#decide(taken, json, await judging)
+    } catch {
+      this.#answerFailed(taken.connection, taken.event)
+    }
+  }
+
+  #decide(taken: Taken, json: string, verdict: Verdict): void {
+    const { connection, event } = taken
+    if (verdict === undefined) {
+      if (isEphemeral(event.kind)) this.#passOn(connection, event, Buffer.from(json))
+      else this.#enqueue({ connection, event, json: Buffer.from(json) })
+      return
+    }
+    switch (verdict.do) {
+      case 'refuse':
+        this.#finishRefused(taken, verdict.text)
+        return
+      case 'pretend':
+        this.#finish(connection)
+        this.#deps.counters.events.pretended++
+        connection.sendText(okMessage(event.id, true, ''))
+        return
+      case 'hold':
+        void this.#finishWith(taken, this.#deps.host.hold(event, verdict.why))
+    }
+  }
+
+  /** Somebody else answers for this event. */
+  async #finishWith({ connection, event }: Taken, answering: Promise<HostAnswer>): Promise<void> {
+    try {
+      const { isAccepted, text } = await answering
+      this.#finish(connection)
+      this.#deps.counters.events[isAccepted ? 'held' : 'refused']++
+      connection.sendText(okMessage(event.id, isAccepted, text))
     } catch {
       this.#answerFailed(connection, event)
     }
   }
 
-  #check(connection: Connection, event: NostrEvent): void {
-    const { id, json } = canonicalize(event)
-    if (id !== event.id) {
-      this.#finish(connection)
-      this.refuse(connection, event.id, reason('invalid', 'the id is not the hash of the event'))
-    } else if (!this.#deps.verifier.verify(event.id, event.pubkey, event.sig)) {
-      this.#finish(connection)
-      this.refuse(connection, event.id, reason('invalid', 'the signature does not fit the id and the key'))
-    } else if (isEphemeral(event.kind)) this.#passOn(connection, event, Buffer.from(json))
-    else this.#enqueue({ connection, event, json: Buffer.from(json) })
+  #finishRefused({ connection, event }: Taken, text: string): void {
+    this.#finish(connection)
+    this.refuse(connection, event.id, text)
   }
 
   /** Ephemeral events are for those who listen now; they never meet the store. */
@@ -178,6 +252,8 @@ export class EventIntake {
   }
 }
 
+const WRONG_ID = reason('invalid', 'the id is not the hash of the event')
+const WRONG_SIGNATURE = reason('invalid', 'the signature does not fit the id and the key')
 const DUPLICATE = reason('duplicate', 'this event is stored already')
 const STORE_FAILED = reason('error', 'the event could not be stored, try again later')
 const FAILED: PutOutcome = { status: 'failed', message: 'no answer' }
@@ -185,6 +261,7 @@ const FAILED: PutOutcome = { status: 'failed', message: 'no answer' }
 const REFUSALS = {
   superseded: reason('duplicate', 'a newer version is stored'),
   deleted: reason('blocked', 'its author has deleted this event'),
+  vanished: reason('blocked', 'its author has asked to vanish (NIP-62)'),
   expired: reason('invalid', 'the event has expired (NIP-40)'),
   ephemeral: reason('error', 'ephemeral events are not stored'),
 } as const satisfies Partial<Record<PutOutcome['status'], string>>

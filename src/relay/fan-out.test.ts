@@ -20,7 +20,13 @@ const note: NostrEvent = {
 function fakeConnection() {
   const sent: string[] = []
   const connection = {
-    session: createSession('127.0.0.1', 'localhost'),
+    session: createSession({
+      address: '127.0.0.1',
+      host: 'localhost',
+      number: 1,
+      startedAtMs: 0,
+      audience: undefined,
+    }),
     bufferedBytes: 0,
     sendText: (text: string) => sent.push(text),
     sendFrames: (bytes: Buffer) => sent.push(bytes.subarray(bytes[1] === 126 ? 4 : 2).toString()),
@@ -61,7 +67,7 @@ describe('live events', () => {
 
   function subscribed(id = 's') {
     const fake = fakeConnection()
-    const subscription = new Subscription(fake.connection, id, [{ kinds: [1] }], cursor)
+    const subscription = new Subscription(fake.connection, id, [{ kinds: [1] }], cursor, false)
     fanOut.add(subscription)
     return { ...fake, subscription }
   }

@@ -1,6 +1,8 @@
-import { closedMessage, matchesAnyFilter, reason } from '../nostr/index.ts'
+import { mayRead } from '../events/index.ts'
+import { closedMessage, reason } from '../nostr/index.ts'
 import type { Counters } from './counters.ts'
 import type { LiveEvent } from './event-frames.ts'
+import { matchesLive } from './live-match.ts'
 import type { Subscription } from './subscription.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
@@ -27,9 +29,12 @@ export class FanOut {
   readonly #fresh = new Map<Subscription, { readonly sinceMs: number }>()
   #isFilingDue = false
   readonly #deps: FanOutDeps
+  /** A client with more unsent bytes than this gets no more live events. */
+  maxUnsentBytes: number
 
   constructor(deps: FanOutDeps) {
     this.#deps = deps
+    this.maxUnsentBytes = deps.maxUnsentBytes
   }
 
   get size(): number {
@@ -52,7 +57,8 @@ export class FanOut {
   publish(live: LiveEvent): void {
     // Asking a filter costs a hundredth of filing it, so the event does not wait for that.
     for (const subscription of this.#fresh.keys()) {
-      if (matchesAnyFilter(subscription.filters, live.event)) this.#deliver(subscription, live)
+      if (subscription.filters.some((filter) => matchesLive(filter, live.event)))
+        this.#deliver(subscription, live)
     }
     if (this.#index.size === 0) return
     this.#index.forEachMatch(live.event, (subscription) => this.#deliver(subscription, live))
@@ -105,6 +111,8 @@ export class FanOut {
   }
 
   #deliver(subscription: Subscription, live: LiveEvent): void {
+    const { audience } = subscription.connection.session
+    if (audience !== undefined && !mayRead(audience, live.event)) return
     if (subscription.state === 'live') {
       this.#send(subscription, live)
       return
@@ -119,7 +127,7 @@ export class FanOut {
     // The query that came first has sent it already, or left it out for its limit.
     if (live.seq <= (subscription.snapshotSeq ?? 0)) return
     const { connection } = subscription
-    if (connection.bufferedBytes > this.#deps.maxUnsentBytes) {
+    if (connection.bufferedBytes > this.maxUnsentBytes) {
       this.close(
         subscription,
         reason('error', 'too slow a reader: live events were dropped, subscribe again'),

@@ -1,7 +1,24 @@
+export { loadAccessLists, saveAccessLists } from './access-file.ts'
+export {
+  type AccessChange,
+  AccessLists,
+  type AccessListsData,
+  EMPTY_ACCESS_LISTS,
+  type GrantedLevel,
+  type InformationOverrides,
+} from './access-lists.ts'
+export { AUTH_LEVEL_NAMES, AUTH_LEVELS, type AuthLevel, isAuthLevel } from './auth-level.ts'
+export type { ConnectionFacts, ConnectionSelector } from './connections.ts'
 export { type RelayGauges, type RelayStats, sumStats } from './counters.ts'
+export { LiveEvent } from './event-frames.ts'
 export { relayInformation } from './information.ts'
+export { isIpRange } from './ip-ranges.ts'
 export { type HttpFallback, requireFreePort } from './listener.ts'
-export { type LiveBus, type LiveListener, lonelyBus } from './live-bus.ts'
+export { createLocalBus, joinBuses, type LiveBus, type LiveListener } from './live-bus.ts'
+export type { RelayOrder } from './orders.ts'
+export type { PolicyNotice } from './policies/index.ts'
+export { createProcessBus, type ProcessBus, type ProcessBusCounters } from './process-bus.ts'
 export { type Relay, type RelayDeps, startRelay } from './relay.ts'
+export { createLonelyHost, type HostAnswer, type RelayHost, UsedEvents } from './relay-host.ts'
 export type { RelaySettings } from './settings.ts'
 export { createThreadBus } from './thread-bus.ts'

@@ -3,12 +3,37 @@ import type { RelaySettings } from './settings.ts'
 
 const SOFTWARE = 'https://github.com/stoa-relay/stoa'
 
+export interface InformationFacts {
+  readonly version: string
+  /** The relay's own key, hex; empty when it has none. */
+  readonly self: string
+  /** Asked for at the moment, in bits. */
+  readonly minPowDifficulty: number
+  /** NIPs that other parts of the program serve beside the relay. */
+  readonly offeredNips: readonly number[]
+}
+
 /** NIPs that are always there. */
-const ALWAYS = [1, 9, 11, 40, 42, 45, 70] as const
+const ALWAYS = [1, 9, 11, 40, 42, 45, 59, 62, 65, 70] as const
+
+/** The others, each with what switches it on. */
+const SWITCHED: readonly (readonly [
+  number,
+  (settings: RelaySettings, facts: InformationFacts) => boolean,
+])[] = [
+  [4, ({ policies }) => policies.reading.privateKinds.includes(4)],
+  [13, (_settings, { minPowDifficulty }) => minPowDifficulty > 0],
+  [17, ({ policies }) => policies.reading.privateKinds.includes(1059)],
+  [50, ({ search }) => search],
+  [67, ({ eoseHint }) => eoseHint],
+  [77, ({ negentropy }) => negentropy.enabled],
+]
 
 /** The relay information document (NIP-11): what is switched on, and every limit that is enforced. */
-export function relayInformation(settings: RelaySettings, version: string): RelayInformation {
-  const { limits, auth } = settings
+export function relayInformation(settings: RelaySettings, facts: InformationFacts): RelayInformation {
+  const { limits, auth, levels } = settings
+  const { version, self, minPowDifficulty, offeredNips } = facts
+  const switched = SWITCHED.filter(([, isOn]) => isOn(settings, facts)).map(([nip]) => nip)
   const { createdAtLowerLimitSeconds: back, createdAtUpperLimitSeconds: ahead } = limits
   return {
     ...withoutEmpty({
@@ -17,10 +42,11 @@ export function relayInformation(settings: RelaySettings, version: string): Rela
       banner: settings.banner,
       icon: settings.icon,
       pubkey: settings.pubkey,
+      self,
       contact: settings.contact,
       terms_of_service: settings.postingPolicy,
     }),
-    supported_nips: [...ALWAYS, ...(limits.minPowDifficulty > 0 ? [13] : [])].toSorted((a, b) => a - b),
+    supported_nips: [...ALWAYS, ...switched, ...offeredNips].toSorted((a, b) => a - b),
     software: SOFTWARE,
     version,
     limitation: {
@@ -31,14 +57,20 @@ export function relayInformation(settings: RelaySettings, version: string): Rela
       max_subid_length: limits.maxSubidLength,
       max_event_tags: limits.maxEventTags,
       max_content_length: limits.maxContentLength,
-      min_pow_difficulty: limits.minPowDifficulty,
-      auth_required: auth.requiredToRead && auth.requiredToWrite,
+      min_pow_difficulty: minPowDifficulty,
+      auth_required: (auth.requiredToRead || levels.read > 0) && (auth.requiredToWrite || levels.write > 0),
       payment_required: false,
-      restricted_writes: auth.requiredToWrite && auth.allowedPubkeys.length > 0,
+      restricted_writes: restrictsWriting(settings),
       ...(back > 0 && { created_at_lower_limit: back }),
       ...(ahead > 0 && { created_at_upper_limit: ahead }),
     },
   }
+}
+
+/** True when only some may write, beyond measures against spam. */
+function restrictsWriting({ auth, levels, policies: { access } }: RelaySettings): boolean {
+  const isForSome = auth.requiredToWrite && auth.allowedPubkeys.length > 0
+  return isForSome || levels.write > 1 || access.onlyAllowedPubkeys || access.allowedPubkeys.length > 0
 }
 
 function withoutEmpty(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -14,8 +14,42 @@ export interface LiveBus {
   subscribe(listener: LiveListener, options: { readonly isWanted: () => boolean }): () => void
 }
 
-/** The bus of a relay that is one thread: nobody else is there. */
-export const lonelyBus: LiveBus = {
-  publish: () => {},
-  subscribe: () => () => {},
+/** The two ends of a bus in one thread: the relay's, and that of the program around it, which hears what it stores. */
+export function createLocalBus(): { readonly relayBus: LiveBus; readonly mainBus: LiveBus } {
+  const toMain = new Set<Member>()
+  const toRelay = new Set<Member>()
+  return { relayBus: busEnd(toRelay, toMain), mainBus: busEnd(toMain, toRelay) }
+}
+
+/** Several buses as one: what is published goes to all of them, what comes from any of them is heard. */
+export function joinBuses(...buses: readonly LiveBus[]): LiveBus {
+  return {
+    publish: (live) => {
+      for (const bus of buses) bus.publish(live)
+    },
+    subscribe: (listener, options) => {
+      const leaving = buses.map((bus) => bus.subscribe(listener, options))
+      return () => {
+        for (const leave of leaving) leave()
+      }
+    },
+  }
+}
+
+interface Member {
+  readonly listener: LiveListener
+  readonly isWanted: () => boolean
+}
+
+function busEnd(mine: Set<Member>, theirs: ReadonlySet<Member>): LiveBus {
+  return {
+    publish: ({ event, json, seq }) => {
+      for (const { listener, isWanted } of theirs) if (isWanted()) listener(event, json, seq)
+    },
+    subscribe: (listener, { isWanted }) => {
+      const member = { listener, isWanted }
+      mine.add(member)
+      return () => mine.delete(member)
+    },
+  }
 }

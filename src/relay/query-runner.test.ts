@@ -28,7 +28,13 @@ function cursorOf(pages: readonly EventPage[]): EventCursor & { asked: number } 
 function bench() {
   const sent: string[] = []
   const fake = {
-    session: createSession('127.0.0.1', 'localhost'),
+    session: createSession({
+      address: '127.0.0.1',
+      host: 'localhost',
+      number: 1,
+      startedAtMs: 0,
+      audience: undefined,
+    }),
     bufferedBytes: 0,
     sendFrames: (bytes: Buffer) => sent.push(bytes.toString('latin1')),
     sendText: (text: string) => sent.push(text),
@@ -43,7 +49,7 @@ function bench() {
   })
   const open = (id: string, cursor: EventCursor) => {
     // Only what the runner touches; the real one needs a socket.
-    const subscription = new Subscription(fake as unknown as Connection, id, [{}], cursor)
+    const subscription = new Subscription(fake as unknown as Connection, id, [{}], cursor, false)
     fanOut.add(subscription)
     runner.start(subscription)
     return subscription

@@ -89,7 +89,8 @@ export class QueryRunner {
       return
     }
     subscription.snapshotSeq = page.snapshotSeq
-    const trailer = page.done ? encodeTextFrame(eoseMessage(id)) : undefined
+    subscription.sent += page.count
+    const trailer = page.done ? encodeTextFrame(eoseMessage(id, hintFor(subscription))) : undefined
     if (page.count > 0 || trailer !== undefined) {
       for (const piece of encodePage(prefix, page, trailer, reserve)) connection.sendFrames(piece)
     }
@@ -140,4 +141,12 @@ export class QueryRunner {
     this.#isScheduled = true
     setImmediate(() => this.#takeTurn())
   }
+}
+
+/**
+ * Whether every match was sent (NIP-67). Fewer events than the smallest limit can have been held back by none of the
+ * limits; otherwise it is not known, and not said.
+ */
+function hintFor({ sent, completeBelow }: Subscription): 'finish' | undefined {
+  return sent < completeBelow ? 'finish' : undefined
 }

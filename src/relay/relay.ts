@@ -5,8 +5,10 @@ import type { EventStore } from '../events/index.ts'
 import { type Clock, systemClock } from '../kernel/index.ts'
 import { reason } from '../nostr/index.ts'
 import type { SignatureVerifier } from '../platform/index.ts'
+import { AccessLists, type AccessListsData } from './access-lists.ts'
 import { Authentication } from './authentication.ts'
-import { clientAddress, TrustedProxies } from './client-address.ts'
+import { type Admitted, ConnectionChecks } from './connection-checks.ts'
+import { type ConnectionFacts, Connections } from './connections.ts'
 import { createCounters, type RelayStats } from './counters.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { LiveEvent } from './event-frames.ts'
@@ -15,9 +17,21 @@ import { FanOut } from './fan-out.ts'
 import { relayInformation } from './information.ts'
 import { type HttpFallback, type Listener, listen } from './listener.ts'
 import type { LiveBus } from './live-bus.ts'
+import { NegentropySessions } from './negentropy-sessions.ts'
+import type { RelayOrder } from './orders.ts'
+import {
+  createReadPolicies,
+  createWritePolicies,
+  type PolicyNotice,
+  type ReadPolicies,
+  type WritePolicies,
+} from './policies/index.ts'
 import { QueryRunner } from './query-runner.ts'
+import type { RelayHost } from './relay-host.ts'
+import { Requests } from './requests.ts'
 import { type Connection, createSession, type Session } from './session.ts'
 import type { RelaySettings } from './settings.ts'
+import { Submissions } from './submissions.ts'
 import { Flusher, SharedReads, WebSocketConnection, type WebSocketShared } from './websocket/index.ts'
 
 /** Below this many unsent bytes a client is read to again. */
@@ -34,8 +48,19 @@ export interface RelayDeps {
   readonly verifier: SignatureVerifier
   /** Carries new events between the threads (and processes) of one relay. */
   readonly bus: LiveBus
+  /** What the rest of the program does for the relay. */
+  readonly host: RelayHost
+  /** What operators had decided when it starts; what they decide later comes by `obey`. */
+  readonly access: AccessListsData
   readonly fallback: HttpFallback
   readonly version: string
+  /** The relay's own key (NIP-11 `self`), hex; empty when it has none. */
+  readonly self: string
+  /** NIPs that other parts of the program serve, for the NIP-11 document. */
+  readonly offeredNips: readonly number[]
+  readonly notify: (notice: PolicyNotice) => void
+  /** Begins the ids of its connections: unique among the threads and processes of one relay. */
+  readonly connectionPrefix: string
   /** Lets several threads accept on one port. */
   readonly reusePort: boolean
   readonly clock?: Clock
@@ -44,6 +69,10 @@ export interface RelayDeps {
 export interface Relay {
   readonly port: number
   stats(): RelayStats
+  /** Every open connection; made when asked for. */
+  connections(): readonly ConnectionFacts[]
+  /** Does at once what the rest of the program wants of a running relay; returns how many connections it closed. */
+  obey(order: RelayOrder): number
   /** Takes no more connections, answers what was begun, ends subscriptions, and closes every connection with 1012. */
   stop(): Promise<void>
 }
@@ -59,26 +88,45 @@ class RunningRelay implements Relay {
   readonly #deps: RelayDeps
   readonly #clock: Clock
   readonly #counters = createCounters()
-  readonly #connections = new Set<Connection>()
-  readonly #perAddress = new Map<string, number>()
-  readonly #proxies: TrustedProxies
+  readonly #connections: Connections
+  readonly #lists: AccessLists
+  readonly #checks: ConnectionChecks
   readonly #fanOut: FanOut
   readonly #queries: QueryRunner
   readonly #intake: EventIntake
-  readonly #shared: WebSocketShared<Session>
+  readonly #dispatcher: Dispatcher
+  readonly #policies: WritePolicies
+  readonly #submissions: Submissions
+  readonly #requests: Requests
+  readonly #negentropy: NegentropySessions<Connection>
+  readonly #shared: Mutable<WebSocketShared<Session>>
   readonly #authentication: Authentication
-  readonly #information: string
   readonly #leaveBus: () => void
-  readonly #ticks: NodeJS.Timeout
+  #settings: RelaySettings
+  #readPolicies: ReadPolicies
+  /** JSON of the NIP-11 document. */
+  #information = ''
+  #ticks: NodeJS.Timeout
   #listener: Listener | undefined
+  #lastNumber = 0
 
   constructor(deps: RelayDeps) {
-    const { settings, store, verifier, bus } = deps
+    const { settings, store, verifier, bus, host } = deps
     const counters = this.#counters
     const nowMs = () => this.#clock.nowMs()
     this.#deps = deps
+    this.#settings = settings
     this.#clock = deps.clock ?? systemClock
-    this.#proxies = new TrustedProxies(settings.trustedProxies)
+    this.#lists = AccessLists.fromJSON(deps.access)
+    this.#lists.configureLevels(settings.levels)
+    this.#connections = new Connections(deps.connectionPrefix)
+    this.#readPolicies = createReadPolicies(settings)
+    this.#policies = createWritePolicies(settings, {
+      lists: this.#lists,
+      store,
+      clock: this.#clock,
+      notify: deps.notify,
+    })
     this.#fanOut = new FanOut({
       maxUnsentBytes: settings.maxUnsentBytes,
       counters,
@@ -91,49 +139,79 @@ class RunningRelay implements Relay {
       pauseAboveBytes: LOW_WATER_BYTES,
       reserve: (bytes) => flusher.reserve(bytes),
     })
+    this.#authentication = new Authentication({
+      settings,
+      verifier,
+      claim: (id, untilSeconds) => host.claimAuthEvent(id, untilSeconds),
+      onProved: (connection) => this.#refreshAudience(connection),
+      nowMs,
+    })
+    this.#checks = new ConnectionChecks({
+      settings,
+      lists: this.#lists,
+      openConnections: () => this.#connections.size,
+      prove: (query, requestHost) => this.#authentication.prove(query, requestHost),
+      nowMs,
+    })
     this.#intake = new EventIntake({
       store,
       verifier,
       counters,
+      policies: this.#policies,
+      host,
       publish: (live) => {
         this.#fanOut.publish(live)
         bus.publish(live)
       },
       clock: this.#clock,
     })
-    this.#authentication = new Authentication({ settings, verifier, nowMs })
+    const common = { settings, lists: this.#lists, authentication: this.#authentication, nowMs }
+    this.#submissions = new Submissions({
+      ...common,
+      policies: this.#policies,
+      intake: this.#intake,
+      self: deps.self,
+    })
+    this.#requests = new Requests({
+      ...common,
+      store,
+      host,
+      readPolicies: this.#readPolicies,
+      fanOut: this.#fanOut,
+      queries: this.#queries,
+      counters,
+    })
+    this.#negentropy = new NegentropySessions({
+      store,
+      nowMs,
+      limits: settings.negentropy,
+      send: (connection, text) => connection.sendText(text),
+    })
+    this.#dispatcher = new Dispatcher({
+      settings,
+      submissions: this.#submissions,
+      requests: this.#requests,
+      negentropy: this.#negentropy,
+      fanOut: this.#fanOut,
+      queries: this.#queries,
+      authentication: this.#authentication,
+      counters,
+      onClosed: (connection) => this.#forget(connection),
+    })
     this.#shared = {
-      handler: new Dispatcher({
-        settings,
-        store,
-        intake: this.#intake,
-        fanOut: this.#fanOut,
-        queries: this.#queries,
-        authentication: this.#authentication,
-        counters,
-        nowMs,
-        onClosed: (connection) => this.#forget(connection),
-      }),
+      handler: this.#dispatcher,
       flusher,
       reads: new SharedReads(),
-      maxMessageBytes: settings.limits.maxMessageBytes,
       lowWaterBytes: LOW_WATER_BYTES,
-      pingAfterMs: settings.pingIntervalSeconds * 1_000,
-      pongTimeoutMs: settings.pingTimeoutSeconds * 1_000,
       closeTimeoutMs: CLOSE_TIMEOUT_MS,
+      ...socketSettings(settings),
     }
-    this.#information = JSON.stringify(relayInformation(settings, deps.version))
+    this.#describe()
     this.#leaveBus = bus.subscribe(
       (event, json, seq) => this.#fanOut.publish(new LiveEvent(event, json, seq)),
-      {
-        isWanted: () => this.#fanOut.size > 0,
-      },
+      { isWanted: () => this.#fanOut.size > 0 },
     )
-    const tickMs = Math.min(
-      MAX_TICK_MS,
-      (Math.min(settings.pingIntervalSeconds, settings.pingTimeoutSeconds) * 1_000) / 2,
-    )
-    this.#ticks = setInterval(() => this.#tick(), tickMs)
+    this.#ticks = this.#startTicking()
   }
 
   async listen(): Promise<void> {
@@ -142,11 +220,13 @@ class RunningRelay implements Relay {
       this.#listener = await listen({
         host: settings.host,
         port: settings.port,
+        unixSocket: settings.unixSocket,
         reusePort,
         information: () => this.#information,
         fallback,
-        refuse: (request) => this.#refuseConnection(request),
-        accept: (socket, head, request) => this.#accept(socket, head, request),
+        check: (request) => this.#checks.check(request),
+        refused: () => this.#counters.connectionsRefused++,
+        accept: (socket, head, request, admitted) => this.#accept(socket, head, request, admitted),
       })
     } catch (error) {
       clearInterval(this.#ticks)
@@ -156,7 +236,7 @@ class RunningRelay implements Relay {
   }
 
   get port(): number {
-    return this.#listener?.port ?? this.#deps.settings.port
+    return this.#listener?.port ?? this.#settings.port
   }
 
   stats(): RelayStats {
@@ -176,6 +256,27 @@ class RunningRelay implements Relay {
     }
   }
 
+  connections(): readonly ConnectionFacts[] {
+    const nowSeconds = this.#clock.nowSeconds()
+    return this.#connections.facts((pubkeys) => this.#lists.levelOf(pubkeys, nowSeconds))
+  }
+
+  obey(order: RelayOrder): number {
+    switch (order.do) {
+      case 'configure':
+        this.#configure(order.settings)
+        return 0
+      case 'disconnect':
+        return this.#connections.close(order.whom, order.text)
+      case 'replace-access':
+        this.#lists.replace(order.lists)
+        return this.#afterAccessChange()
+      case 'change-access':
+        for (const change of order.changes) this.#lists.apply(change)
+        return this.#afterAccessChange()
+    }
+  }
+
   async stop(): Promise<void> {
     const closed = this.#listener?.close()
     await this.#intake.idle()
@@ -191,55 +292,109 @@ class RunningRelay implements Relay {
     while (this.#connections.size > 0 && this.#clock.nowMs() < deadlineMs) await delay(10)
     for (const connection of this.#connections) connection.terminate()
     clearInterval(this.#ticks)
+    this.#policies.close()
     await closed
   }
 
-  #refuseConnection(request: IncomingMessage): string | undefined {
-    const { maxConnections, maxConnectionsPerIp } = this.#deps.settings
-    if (this.#connections.size >= maxConnections) {
-      this.#counters.connectionsRefused++
-      return 'The relay is full, try again later.'
-    }
-    const address = this.#addressOf(request)
-    if (maxConnectionsPerIp > 0 && (this.#perAddress.get(address) ?? 0) >= maxConnectionsPerIp) {
-      this.#counters.connectionsRefused++
-      return `At most ${maxConnectionsPerIp} connections from one address.`
-    }
-    return undefined
+  /** What was opened with the old settings stays open; what it asks for next meets the new ones. */
+  #configure(settings: RelaySettings): void {
+    // First what may refuse the settings: then nothing has changed.
+    this.#policies.reload(settings)
+    this.#settings = settings
+    this.#readPolicies = createReadPolicies(settings)
+    this.#lists.configureLevels(settings.levels)
+    this.#authentication.configure(settings)
+    this.#checks.configure(settings)
+    this.#submissions.configure(settings)
+    this.#requests.configure(settings, this.#readPolicies)
+    this.#negentropy.configure(settings.negentropy)
+    this.#dispatcher.configure(settings)
+    this.#fanOut.maxUnsentBytes = settings.maxUnsentBytes
+    Object.assign(this.#shared, socketSettings(settings))
+    clearInterval(this.#ticks)
+    this.#ticks = this.#startTicking()
+    this.#afterAccessChange()
   }
 
-  #accept(socket: Duplex, head: Buffer, request: IncomingMessage): void {
-    const { settings } = this.#deps
-    const address = this.#addressOf(request)
-    const session = createSession(address, request.headers.host ?? '')
-    const connection = new WebSocketConnection(socket, this.#shared, this.#clock.nowMs(), () => session)
+  #afterAccessChange(): number {
+    this.#describe()
+    for (const connection of this.#connections) this.#refreshAudience(connection)
+    return this.#connections.closeWhere(
+      ({ session }) => this.#lists.isBlockedIp(session.address),
+      'your address is blocked',
+    )
+  }
+
+  #describe(): void {
+    const { version, self, offeredNips } = this.#deps
+    const settings = { ...this.#settings, ...this.#lists.information }
+    const minPowDifficulty = this.#policies.minPowDifficulty
+    this.#information = JSON.stringify(
+      relayInformation(settings, { version, self, minPowDifficulty, offeredNips }),
+    )
+  }
+
+  #refreshAudience(connection: Connection): void {
+    const { session } = connection
+    const level = this.#lists.levelOf(session.pubkeys, this.#clock.nowSeconds())
+    session.audience = this.#readPolicies.audienceFor({ pubkeys: session.pubkeys, level })
+  }
+
+  #accept(socket: Duplex, head: Buffer, { headers }: IncomingMessage, { address, proof }: Admitted): void {
+    const startedAtMs = this.#clock.nowMs()
+    const session = createSession({
+      address,
+      host: headers.host ?? '',
+      number: ++this.#lastNumber,
+      startedAtMs,
+      audience: undefined,
+    })
+    const connection = new WebSocketConnection(socket, this.#shared, startedAtMs, () => session)
     this.#counters.connectionsOpened++
     this.#connections.add(connection)
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
-    // Whoever can do nothing without a key is asked for it at once; others when it matters.
-    if (settings.auth.requiredToRead || settings.auth.requiredToWrite)
-      this.#authentication.challenge(connection)
+    this.#checks.opened(address)
+    if (proof === undefined) this.#greet(connection)
+    else this.#authentication.accept(connection, proof)
     connection.start(head)
   }
 
+  /** Whoever can do nothing without a key is asked for it at once; others when it matters. */
+  #greet(connection: Connection): void {
+    const { auth, levels } = this.#settings
+    this.#refreshAudience(connection)
+    const needsKey = auth.requiredToRead || auth.requiredToWrite || levels.read > 0 || levels.write > 0
+    if (needsKey) this.#authentication.challenge(connection)
+  }
+
   #forget(connection: Connection): void {
-    const { address } = connection.session
     if (!this.#connections.delete(connection)) return
     this.#counters.bytesIn += connection.bytesIn
     this.#counters.bytesOut += connection.bytesOut
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left === 0) this.#perAddress.delete(address)
-    else this.#perAddress.set(address, left)
+    this.#checks.closed(connection.session.address)
   }
 
-  #addressOf({ socket, headers }: IncomingMessage): string {
-    const forwardedFor = headers['x-forwarded-for']
-    const header = Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor
-    return clientAddress(socket.remoteAddress, header, this.#proxies)
+  #startTicking(): NodeJS.Timeout {
+    const { pingIntervalSeconds, pingTimeoutSeconds } = this.#settings
+    const tickMs = Math.min(MAX_TICK_MS, (Math.min(pingIntervalSeconds, pingTimeoutSeconds) * 1_000) / 2)
+    return setInterval(() => this.#tick(), tickMs)
   }
 
   #tick(): void {
     const nowMs = this.#clock.nowMs()
     for (const connection of this.#connections) connection.tick(nowMs)
+    this.#negentropy.endIdle()
+    // The difficulty that is asked for may follow the load, and levels end.
+    this.#describe()
+  }
+}
+
+type Mutable<T> = { -readonly [Member in keyof T]: T[Member] }
+
+/** What sockets share and settings say. A longest message counts for connections opened from now on. */
+function socketSettings({ limits, pingIntervalSeconds, pingTimeoutSeconds }: RelaySettings) {
+  return {
+    maxMessageBytes: limits.maxMessageBytes,
+    pingAfterMs: pingIntervalSeconds * 1_000,
+    pongTimeoutMs: pingTimeoutSeconds * 1_000,
   }
 }

@@ -1,3 +1,4 @@
+import type { Audience } from '../events/index.ts'
 import type { Subscription } from './subscription.ts'
 import type { WebSocketConnection } from './websocket/index.ts'
 
@@ -9,10 +10,19 @@ export interface Session {
   readonly address: string
   /** The Host header of its upgrade. */
   readonly host: string
+  /** Which of the thread's connections it is, counted from its start. */
+  readonly number: number
+  readonly startedAtMs: number
   /** Sent when first needed (NIP-42); stays for the life of the connection. */
   challenge: string | undefined
   /** Keys that it proved to hold, hex. */
   pubkeys: readonly string[]
+  /** Ids of the AUTH events that proved them. */
+  authenticatorIds: readonly string[]
+  /** Who reads what is sent here, by the proved keys; undefined: nothing is hidden from anybody. */
+  audience: Audience | undefined
+  /** Messages that came. */
+  requests: number
   subscriptions: Map<string, Subscription> | undefined
   /** EVENTs that are not answered yet. */
   unansweredEvents: number
@@ -24,12 +34,25 @@ export interface Session {
   waiting: Subscription[] | undefined
 }
 
-export function createSession(address: string, host: string): Session {
+export interface SessionStart {
+  readonly address: string
+  readonly host: string
+  readonly number: number
+  readonly startedAtMs: number
+  readonly audience: Audience | undefined
+}
+
+export function createSession({ address, host, number, startedAtMs, audience }: SessionStart): Session {
   return {
     address,
     host,
+    number,
+    startedAtMs,
     challenge: undefined,
-    pubkeys: NO_KEYS,
+    pubkeys: NONE,
+    authenticatorIds: NONE,
+    audience,
+    requests: 0,
     subscriptions: undefined,
     unansweredEvents: 0,
     openCounts: 0,
@@ -56,4 +79,4 @@ export function releaseReading(connection: Connection, reason: number): void {
   if (session.holds === 0) connection.resume()
 }
 
-const NO_KEYS: readonly string[] = []
+const NONE: readonly string[] = []

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Filter, matchesAnyFilter, type NostrEvent } from '../nostr/index.ts'
+import type { Filter, NostrEvent } from '../nostr/index.ts'
+import { matchesLive } from './live-match.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
 // Few different values, so that events and filters meet.
@@ -27,6 +28,7 @@ const filter: fc.Arbitrary<Filter> = fc.record(
     }),
     since: seconds,
     until: seconds,
+    search: fc.constantFrom('stoa', 'agora stoa', ''),
     limit: fc.nat(10),
   },
   { requiredKeys: [] },
@@ -38,7 +40,7 @@ const event: fc.Arbitrary<NostrEvent> = fc.record({
   created_at: seconds,
   kind,
   tags: fc.array(fc.oneof(fc.tuple(tagName, tagValue), fc.tuple(tagName)), { maxLength: 5 }),
-  content: fc.constant(''),
+  content: fc.constantFrom('', 'the stoa', 'stoa and agora'),
   sig: fc.constant(''),
 })
 
@@ -65,7 +67,9 @@ test('an event reaches exactly the subscriptions that a walk over all of them fi
         } else {
           const found: number[] = []
           index.forEachMatch(each.event, (subscriber) => found.push(subscriber))
-          const expected = [...all].filter(([, filters]) => matchesAnyFilter(filters, each.event))
+          const expected = [...all].filter(([, filters]) =>
+            filters.some((filter) => matchesLive(filter, each.event)),
+          )
           expect(new Set(found)).toEqual(new Set(expected.map(([subscriber]) => subscriber)))
           expect(found).toHaveLength(expected.length)
         }

@@ -19,12 +19,24 @@ export class Subscription {
   /** Stored events up to this sequence number are the query's to send; undefined until its first page. */
   snapshotSeq: number | undefined
   pending: LiveEvent[] | undefined
+  /** Stored events that were sent. */
+  sent = 0
+  /** With fewer stored events than this, none was left out for a limit (NIP-67); 0: that is not told. */
+  readonly completeBelow: number
 
-  constructor(connection: Connection, id: string, filters: readonly Filter[], cursor: EventCursor) {
+  /** @param hasHint tell with EOSE whether everything was sent. */
+  constructor(
+    connection: Connection,
+    id: string,
+    filters: readonly Filter[],
+    cursor: EventCursor,
+    hasHint: boolean,
+  ) {
     this.connection = connection
     this.id = id
     this.filters = filters
     this.cursor = cursor
     this.prefix = eventPrefix(id)
+    this.completeBelow = hasHint ? Math.min(...filters.map(({ limit = 0 }) => limit)) : 0
   }
 }

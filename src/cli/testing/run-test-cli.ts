@@ -63,8 +63,10 @@ export function storeWith(base: EventStore, differently: Partial<EventStore>): E
   return {
     put: (batch, nowSeconds) => base.put(batch, nowSeconds),
     has: (id) => base.has(id),
-    query: (filters, nowSeconds) => base.query(filters, nowSeconds),
-    count: (filters, nowSeconds) => base.count(filters, nowSeconds),
+    query: (filters, nowSeconds, audience) => base.query(filters, nowSeconds, audience),
+    count: (filters, nowSeconds, audience) => base.count(filters, nowSeconds, audience),
+    sketch: (filter, offset, nowSeconds, audience) => base.sketch(filter, offset, nowSeconds, audience),
+    idSet: (filter, maxIds, nowSeconds, audience) => base.idSet(filter, maxIds, nowSeconds, audience),
     remove: (ids) => base.remove(ids),
     sweepExpired: (nowSeconds) => base.sweepExpired(nowSeconds),
     stats: () => base.stats(),

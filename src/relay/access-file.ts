@@ -1,0 +1,66 @@
+/**
+ * The operators' decisions in a file of the data folder, so that the relay knows them from its first moment: before
+ * the database is ready, and when it is gone.
+ */
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { AppError } from '../kernel/index.ts'
+import { type AccessListsData, EMPTY_ACCESS_LISTS } from './access-lists.ts'
+
+interface AccessFile {
+  readonly version: 1
+  readonly lists: AccessListsData
+}
+
+/**
+ * The lists as they were last saved; empty ones when they never were.
+ *
+ * @throws AppError ACCESS_FILE_DAMAGED: starting with empty lists would let in everybody who was banned.
+ */
+export async function loadAccessLists(path: string): Promise<AccessListsData> {
+  const text = await readIfThere(path)
+  if (text === undefined) return EMPTY_ACCESS_LISTS
+  try {
+    // Written by `saveAccessLists`; members that an older version did not know are empty.
+    const { version, lists } = JSON.parse(text) as AccessFile
+    if (version === 1) return { ...EMPTY_ACCESS_LISTS, ...lists }
+  } catch (cause) {
+    throw damaged(path, cause)
+  }
+  throw damaged(path)
+}
+
+/** Writes the lists; a crash leaves the old ones or the new ones. */
+export async function saveAccessLists(path: string, lists: AccessListsData): Promise<void> {
+  const draft = `${path}.${process.pid}.tmp`
+  const file: AccessFile = { version: 1, lists }
+  try {
+    const handle = await open(draft, 'w', 0o600)
+    try {
+      await handle.writeFile(JSON.stringify(file))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(draft, path)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function damaged(path: string, cause?: unknown): AppError {
+  return new AppError(
+    'ACCESS_FILE_DAMAGED',
+    `${path} cannot be read. Bring it back from a backup, or remove it to start with nobody banned or allowed.`,
+    { facts: { path }, ...(cause !== undefined && { cause }) },
+  )
+}

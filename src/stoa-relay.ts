@@ -1,0 +1,157 @@
+/** The relay of this process, in its main thread or in several: the composition root's part that chooses between them. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Config } from './config/index.ts'
+import type { EventStore } from './events/index.ts'
+import type { StoreNotice } from './events/log/index.ts'
+import type { PostgresNotice } from './events/postgres/index.ts'
+import { AppError } from './kernel/index.ts'
+import { createSignatureVerifier, type HttpServer, type Logger } from './platform/index.ts'
+import {
+  type AccessListsData,
+  type ConnectionFacts,
+  createLocalBus,
+  joinBuses,
+  type LiveBus,
+  type LiveEvent,
+  type PolicyNotice,
+  type RelayHost,
+  type RelayOrder,
+  type RelayStats,
+  startRelay,
+} from './relay/index.ts'
+import { logStoreOptions, openStore } from './stoa-store.ts'
+import { startThreadedRelay } from './stoa-threads.ts'
+
+/** More threads have to be asked for: the one store thread could not feed them. */
+const MAX_AUTO_THREADS = 8
+
+/** A relay, in this thread or in several, with the store that it serves. */
+export interface RelayUnit {
+  readonly port: number
+  readonly threads: number
+  readonly store: EventStore
+  readonly verifier: string
+  /** The main thread's place among those that new events go to: it hears what this process stores. */
+  readonly bus: LiveBus
+  /** Brings an event that the rest of the program has stored to all subscribers. */
+  publish(live: LiveEvent): void
+  stats(): RelayStats
+  /** Resolves to how many connections were closed by it. */
+  obey(order: RelayOrder): Promise<number>
+  connections(): Promise<readonly ConnectionFacts[]>
+  /** Stops the relay, then closes the store. */
+  stop(): Promise<void>
+}
+
+export interface RelayUnitDeps {
+  readonly config: Config
+  readonly logger: Logger
+  readonly http: HttpServer
+  readonly host: RelayHost
+  readonly access: AccessListsData
+  readonly version: string
+  readonly self: string
+  readonly offeredNips: readonly number[]
+  readonly processId: string
+  /** Tells the other processes of new events, where there are any. */
+  readonly processBus?: LiveBus
+}
+
+/** Starts the relay that the configuration asks for. Throws `STORE_LOCKED`, `RELAY_LISTEN_FAILED` and their like. */
+export function startRelayUnit(deps: RelayUnitDeps): Promise<RelayUnit> {
+  const { relay, store } = deps.config
+  const threads = store.engine === 'log' ? threadCount(relay.threads) : 1
+  return threads === 1 ? startInline(deps) : startThreads(deps, threads)
+}
+
+async function startInline({ config, logger, http, processId, processBus, ...deps }: RelayUnitDeps) {
+  const notify = notifyBy(logger)
+  const store = await openStore(config, notify)
+  const { relayBus, mainBus } = createLocalBus()
+  const others = processBus === undefined ? [] : [processBus]
+  try {
+    const verifier = await createSignatureVerifier(config.relay.verifier)
+    const relay = await startRelay({
+      ...deps,
+      settings: config.relay,
+      store,
+      verifier,
+      bus: joinBuses(relayBus, ...others),
+      fallback: http.handle,
+      connectionPrefix: `${processId}.0.`,
+      reusePort: false,
+      notify,
+    })
+    return {
+      port: relay.port,
+      threads: 1,
+      store,
+      verifier: verifier.name,
+      bus: mainBus,
+      publish: (live: LiveEvent) => joinBuses(mainBus, ...others).publish(live),
+      stats: () => relay.stats(),
+      obey: async (order: RelayOrder) => relay.obey(order),
+      connections: async () => relay.connections(),
+      stop: async () => {
+        await relay.stop()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+async function startThreads(
+  { config, logger, http, ...deps }: RelayUnitDeps,
+  threads: number,
+): Promise<RelayUnit> {
+  // In the system's folder for such things: a path in a deep data folder could be longer than a socket's may be.
+  const folder = mkdtempSync(join(tmpdir(), 'stoa-'))
+  const applicationSocket = join(folder, 'application.sock')
+  await http.listenUnix(applicationSocket)
+  const cleanUp = () => rmSync(folder, { recursive: true, force: true })
+  try {
+    const relay = await startThreadedRelay({
+      ...deps,
+      settings: config.relay,
+      store: logStoreOptions(config),
+      ioThreads: threads - 1,
+      applicationSocket,
+      notify: notifyBy(logger),
+      onCrash: (thread, err) => {
+        logger.fatal({ thread, err }, 'stoa.thread_crashed')
+        throw new AppError('INTERNAL', `The ${thread} thread ended: ${err.message}`, { cause: err })
+      },
+    })
+    const stop = async () => {
+      await relay.stop()
+      cleanUp()
+    }
+    return { ...relay, threads, stop, publish: (live) => relay.bus.publish(live) }
+  } catch (error) {
+    cleanUp()
+    throw error
+  }
+}
+
+/**
+ * Up to two processors are served best by one thread, which hands nothing over; more are shared by one thread for the
+ * store and the others for sockets (docs/performance.md). Only Linux lets threads share a port.
+ */
+function threadCount(configured: 'auto' | number): number {
+  const isLinux = process.platform === 'linux'
+  if (configured !== 'auto') return isLinux ? configured : Math.min(configured, 2)
+  const processors = availableParallelism()
+  return isLinux && processors > 2 ? Math.min(processors, MAX_AUTO_THREADS) : 1
+}
+
+/** Parts say what happened as notices; here they become lines of the log. */
+export function notifyBy(
+  logger: Logger | undefined,
+): (notice: StoreNotice | PostgresNotice | PolicyNotice) => void {
+  return ({ event, level, facts }) => logger?.[level](facts, event)
+}
