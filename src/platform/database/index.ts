@@ -1,0 +1,16 @@
+/** The door of the database: open it, or start to; its types; its migrations. */
+export type { ConnectionSettings, Database } from './database.ts'
+export {
+  MIGRATIONS_FOLDER,
+  type MigrateReport,
+  type Migration,
+  migrate,
+  readMigrations,
+} from './migrations.ts'
+export {
+  type DatabaseService,
+  type OpenDatabaseOptions,
+  openDatabase,
+  startDatabase,
+} from './open-database.ts'
+export type { Tables } from './tables.ts'
