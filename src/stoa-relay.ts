@@ -21,7 +21,7 @@ import {
   type RelayStats,
   startRelay,
 } from './relay/index.ts'
-import { logStoreOptions, openStore } from './stoa-store.ts'
+import { announcedTo, logStoreOptions, openStore } from './stoa-store.ts'
 import { startThreadedRelay } from './stoa-threads.ts'
 
 /** More threads have to be asked for: the one store thread could not feed them. */
@@ -70,7 +70,7 @@ async function startInline({ config, logger, http, processId, processBus, ...dep
   const notify = notifyBy(logger)
   const store = await openStore(config, notify)
   const { relayBus, mainBus } = createLocalBus()
-  const others = processBus === undefined ? [] : [processBus]
+  const others = processBus === undefined ? [] : [announcedTo(store, processBus)]
   try {
     const verifier = await createSignatureVerifier(config.relay.verifier)
     const relay = await startRelay({

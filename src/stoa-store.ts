@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path'
 import type { Config } from './config/index.ts'
 import type { EventStore } from './events/index.ts'
 import { type LogStoreOptions, openLogStore, type StoreNotice } from './events/log/index.ts'
-import type { PostgresNotice } from './events/postgres/index.ts'
+import type { PostgresNotice, PostgresStore } from './events/postgres/index.ts'
+import type { LiveBus } from './relay/index.ts'
 
 /** Inside the data folder. */
 const EVENTS_FOLDER = 'events'
@@ -23,4 +24,22 @@ export function logStoreOptions({ data, relay, store }: Config): Omit<LogStoreOp
   const { segmentBytes, cacheBytes, indexBytes } = store
   const folder = join(resolve(data.dir), EVENTS_FOLDER)
   return { folder, segmentBytes, cacheBytes, indexBytes, search: relay.search }
+}
+
+/**
+ * The bus of other processes, whose events a shared store is told of before anybody hears of them: who is sent one and
+ * asks for it at once must find it.
+ */
+export function announcedTo(store: EventStore, bus: LiveBus): LiveBus {
+  if (!('noteAnnounced' in store)) return bus
+  // Only the PostgreSQL engine has that method.
+  const { noteAnnounced } = store as PostgresStore
+  return {
+    publish: (live) => bus.publish(live),
+    subscribe: (listener, options) =>
+      bus.subscribe((event, json, seq) => {
+        noteAnnounced.call(store, seq)
+        listener(event, json, seq)
+      }, options),
+  }
 }

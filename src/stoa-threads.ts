@@ -1,4 +1,5 @@
 /** The relay spread over threads: one for the store, some for sockets; the main thread keeps the application. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type LogStoreOptions, RemoteStore, type StoreNotice } from './events/log/index.ts'
 import { AppError, ERROR_CODES, type ErrorCode } from './kernel/index.ts'
@@ -56,15 +57,25 @@ export interface ThreadedRelay {
   stop(): Promise<void>
 }
 
+interface IoThreadOptions extends ThreadedRelayOptions {
+  /** Told of each thread that is made. */
+  readonly onWorker: (worker: Worker) => void
+}
+
 interface StoreThread {
   /** The main thread's line to the store. */
   readonly own: RemoteStore
   /** The I/O threads' lines. */
   readonly ports: readonly MessagePort[]
   readonly worker: Worker
+  /** Resolves when the thread has come up. */
+  readonly loaded: Promise<void>
   /** Resolves when the store has recovered; rejects with what opening it throws. */
   readonly ready: Promise<void>
 }
+
+/** A thread takes a fraction of a second to come up; one that takes longer will not come, and nobody should wait for it. */
+const THREAD_START_TIMEOUT_MS = 25_000
 
 /** Starts the thread that opens and owns the store. */
 function startStoreThread(options: ThreadedRelayOptions): StoreThread {
@@ -76,35 +87,43 @@ function startStoreThread(options: ThreadedRelayOptions): StoreThread {
     transferList: theirs,
     name: 'store',
   })
+  const loaded = Promise.withResolvers<void>()
   const ready = new Promise<void>((resolve, reject) => {
-    worker.once('error', (error: Error) => reject(error))
+    worker.once('error', (error: Error) => {
+      loaded.resolve()
+      reject(error)
+    })
     worker.on('message', (message: StoreThreadMessage) => {
       if (message.say === 'notice') options.notify(message.notice)
+      else if (message.say === 'loaded') loaded.resolve()
       else if (message.say === 'ready') resolve()
       else reject(toAppError(message.code, message.message))
     })
   })
-  return { own: new RemoteStore(own!), ports, worker, ready }
+  return { own: new RemoteStore(own!), ports, worker, loaded: loaded.promise, ready }
 }
 
 /** Starts the store thread and the I/O threads, all on one port. */
 export async function startThreadedRelay(options: ThreadedRelayOptions): Promise<ThreadedRelay> {
   if (options.ioThreads > 1) await requireFreePort(options.settings)
-  const { own: store, ports, worker: storeWorker, ready } = startStoreThread(options)
+  const { own: store, ports, worker: storeWorker, loaded, ready } = startStoreThread(options)
   let isStopping = false
   const crashed = (thread: string) => (error: Error) => {
     if (!isStopping) options.onCrash(thread, error)
   }
   const settings = shareOf(options.settings, ports.length)
   // They load their code while the store recovers, and open the port when it has.
-  const starting = startIoThreads({ ...options, settings }, ports, crashed('relay'))
+  const workers: Worker[] = []
+  const onWorker = (worker: Worker): void => void workers.push(worker)
+  const starting = startIoThreads({ ...options, settings, onWorker }, ports, crashed('relay'))
   // It may fail while the store is still awaited; the failure is met below.
   starting.catch(() => {})
   try {
+    await inTime(loaded, 'store')
     await ready
     storeWorker.on('error', crashed('store'))
     storeWorker.on('exit', (code) => crashed('store')(new Error(`it ended with code ${code}`)))
-    const threads = await starting
+    const threads = await inTime(starting, 'relay')
     await store.ready
     const { port, verifier } = threads[0]!
     const bus = createThreadBus(busName())
@@ -128,6 +147,12 @@ export async function startThreadedRelay(options: ThreadedRelayOptions): Promise
     }
   } catch (error) {
     isStopping = true
+    // Who waited in vain for a thread cannot wait for it to stop: the process ends, and it with it.
+    if (error instanceof AppError && error.code === 'THREAD_NOT_STARTED') {
+      storeWorker.unref()
+      for (const worker of workers) worker.unref()
+      throw error
+    }
     // Whichever part failed, the others must not keep the process alive, nor the store its lock.
     await ready.then(
       () => store.closeStore(),
@@ -143,7 +168,7 @@ export async function startThreadedRelay(options: ThreadedRelayOptions): Promise
 
 /** With port 0 the first thread takes any free one and the others join it; else they all start at once. */
 async function startIoThreads(
-  options: ThreadedRelayOptions,
+  options: IoThreadOptions,
   ports: readonly MessagePort[],
   onCrash: (error: Error) => void,
 ): Promise<readonly IoThread[]> {
@@ -182,7 +207,7 @@ interface IoThread {
 }
 
 function startIoThread(
-  options: ThreadedRelayOptions,
+  options: IoThreadOptions,
   ports: readonly MessagePort[],
   index: number,
   onCrash: (error: Error) => void,
@@ -208,6 +233,7 @@ function startIoThread(
     transferList: [store],
     name: 'relay',
   })
+  options.onWorker(worker)
   const stopped = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   const tell = (command: IoThreadCommand): void => worker.postMessage(command)
   const relay = new ThreadCaller((call) => tell({ do: 'call', ...call }))
@@ -259,6 +285,23 @@ function startIoThread(
       }
     })
   })
+}
+
+/** Throws `THREAD_NOT_STARTED` when it takes longer than a thread can take to come up. */
+async function inTime<T>(starting: Promise<T>, thread: string): Promise<T> {
+  const patience = new AbortController()
+  const tooLate = delay(THREAD_START_TIMEOUT_MS, undefined, { signal: patience.signal }).then(() => {
+    throw new AppError(
+      'THREAD_NOT_STARTED',
+      `The ${thread} thread has not come up within ${THREAD_START_TIMEOUT_MS / 1_000} seconds.`,
+    )
+  })
+  try {
+    return await Promise.race([starting, tooLate])
+  } finally {
+    tooLate.catch(() => {})
+    patience.abort()
+  }
 }
 
 /** Errors lose their class between threads; the code brings it back. */

@@ -17,12 +17,15 @@ import {
   type Logger,
 } from './platform/index.ts'
 import { createLonelyHost, loadAccessLists } from './relay/index.ts'
+import { openKeyring } from './signer/index.ts'
 import { registerMetrics } from './stoa-metrics.ts'
 import { notifyBy, type RelayUnit, startRelayUnit } from './stoa-relay.ts'
+import { openShared } from './stoa-shared.ts'
 import { logStoreOptions, openStore } from './stoa-store.ts'
 
 /** Inside the data folder. */
 const ACCESS_FILE = 'access.json'
+const KEYS_FOLDER = 'keys'
 
 /** Opens the event store of the configured data folder, for a command that works on it alone. */
 export async function openEventStore(config: Config, logger?: Logger): Promise<EventStore> {
@@ -50,53 +53,106 @@ export async function startStoa(
   { logger }: { readonly logger: Logger },
 ): Promise<RunningStoa> {
   const startedMs = performance.now()
+  const endings = new Endings()
+  try {
+    const { unit, shared, metrics } = await startParts(config, logger, endings)
+    registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
+    await shared.follow(unit)
+    const address = `${urlHost(config.relay.host)}:${unit.port}`
+    const tookMs = Math.round(performance.now() - startedMs)
+    logger.info({ address, threads: unit.threads, tookMs }, 'stoa.started')
+    return {
+      addresses: [`ws://${address}`],
+      summary: () => summaryOf(config, unit, address, tookMs),
+      reload: async ({ relay }) => void (await unit.obey({ do: 'configure', settings: relay })),
+      stop: () => endings.run(),
+    }
+  } catch (error) {
+    // What went wrong first is what the operator must hear of.
+    await endings.run().catch((err: unknown) => logger.error({ err }, 'stoa.stop_failed'))
+    throw error
+  }
+}
+
+/** Starts the parts in their order; each leaves behind how it is ended. */
+async function startParts(config: Config, logger: Logger, endings: Endings) {
+  const dataDir = resolve(config.data.dir)
   const metrics = createMetricsRegistry()
+  const processId = randomBytes(4).toString('hex')
+  const shared = await openShared(config, processId, logger)
+  endings.add(() => shared.stop())
   let unit: RelayUnit | undefined
   const http = await createHttpServer({
     logger,
-    health: () => healthOf(unit),
+    health: () => ({ ...healthOf(unit), shared: shared.health() }),
     metrics,
     site: config.relay,
   })
-  try {
-    unit = await startRelayUnit({
-      config,
-      logger,
-      http,
-      host: createLonelyHost(() => systemClock.nowSeconds()),
-      access: await loadAccessLists(join(resolve(config.data.dir), ACCESS_FILE)),
-      version: packageJson.version,
-      self: '',
-      offeredNips: [],
-      processId: randomBytes(4).toString('hex'),
-    })
-  } catch (error) {
-    await http.close()
-    throw error
-  }
-  const { port, threads, store, verifier, stats, obey, stop } = unit
-  registerMetrics(metrics, { relay: stats, store: () => store.stats() })
+  endings.add(() => http.close())
+  const keyring = openKeyring(join(dataDir, KEYS_FOLDER), {
+    passphrase: config.signer.passphrase,
+    given: givenKeys(config),
+    notify: ({ event, level, facts }) => logger[level](facts, event),
+  })
+  const relaySigner = await keyring.keyFor('relay')
+  const host = createLonelyHost(() => systemClock.nowSeconds())
+  unit = await startRelayUnit({
+    config,
+    logger,
+    http,
+    host: { ...host, claimAuthEvent: shared.claimAuthEvent },
+    access: await loadAccessLists(join(dataDir, ACCESS_FILE)),
+    version: packageJson.version,
+    self: relaySigner.publicKey,
+    offeredNips: [],
+    processId,
+    ...(shared.processBus !== undefined && { processBus: shared.processBus }),
+  })
+  const { store, stop } = unit
+  endings.add(stop)
   const sweep = setInterval(() => void sweepExpired(store, logger), config.store.sweepIntervalSeconds * 1_000)
   sweep.unref()
-  const address = `${urlHost(config.relay.host)}:${port}`
-  const tookMs = Math.round(performance.now() - startedMs)
-  logger.info({ address, threads, tookMs }, 'stoa.started')
-  return {
-    addresses: [`ws://${address}`],
-    summary: () => [
-      `Stoa ${packageJson.version} is running (started in ${tookMs} ms).`,
-      `  relay       ws://${address}`,
-      `  web         http://${address}   /health /healthz /metrics`,
-      `  data        ${resolve(config.data.dir)} (${store.stats().events} events)`,
-      `  signatures  ${verifier}`,
-      `  threads     ${threads === 1 ? 'one for everything' : `${threads - 1} for sockets, 1 for the store`}`,
-    ],
-    reload: async ({ relay }) => void (await obey({ do: 'configure', settings: relay })),
-    stop: async () => {
-      clearInterval(sweep)
-      await stop()
-      await http.close()
-    },
+  endings.add(() => clearInterval(sweep))
+  return { unit, shared, metrics }
+}
+
+function summaryOf(config: Config, unit: RelayUnit, address: string, tookMs: number): readonly string[] {
+  const { threads, store, verifier } = unit
+  const place = config.store.engine === 'log' ? resolve(config.data.dir) : 'PostgreSQL'
+  return [
+    `Stoa ${packageJson.version} is running (started in ${tookMs} ms).`,
+    `  relay       ws://${address}`,
+    `  web         http://${address}   /health /healthz /metrics`,
+    `  data        ${place} (${store.stats().events} events)`,
+    `  signatures  ${verifier}`,
+    `  threads     ${threads === 1 ? 'one for everything' : `${threads - 1} for sockets, 1 for the store`}`,
+  ]
+}
+
+/** A key that the operator keeps elsewhere. */
+function givenKeys({ signer: { relayKey, relayKeyFile } }: Config) {
+  if (relayKey !== '') return { relay: { text: relayKey } }
+  return relayKeyFile === '' ? {} : { relay: { path: relayKeyFile } }
+}
+
+/** How what was started is ended: last first, all of it, whatever fails. */
+class Endings {
+  readonly #all: (() => unknown)[] = []
+
+  add(ending: () => unknown): void {
+    this.#all.push(ending)
+  }
+
+  async run(): Promise<void> {
+    const failures: unknown[] = []
+    for (const ending of this.#all.splice(0).toReversed()) {
+      try {
+        await ending()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 }
 

@@ -8,6 +8,7 @@ import type { StoreThreadData, StoreThreadMessage } from './thread-messages.ts'
 const { options, ports } = workerData as StoreThreadData
 const say = (message: StoreThreadMessage): void => parentPort?.postMessage(message)
 
+say({ say: 'loaded' })
 try {
   const store = await openLogStore({ ...options, notify: (notice) => say({ say: 'notice', notice }) })
   serveLogStore(store, ports, () => parentPort?.close())

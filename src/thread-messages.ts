@@ -11,6 +11,8 @@ export interface StoreThreadData {
 }
 
 export type StoreThreadMessage =
+  /** Its code is loaded; what it does next may take as long as there is to read. */
+  | { readonly say: 'loaded' }
   | { readonly say: 'ready' }
   | { readonly say: 'notice'; readonly notice: StoreNotice }
   /** It could not open; `code` is that of an AppError. */

@@ -26,7 +26,7 @@ function limitsOf({ relay: { limits, maxUnsentBytes } }: Config): readonly Contr
 }
 
 /** A store in files has one owner. What is shared by several processes is in the database and in Redis. */
-function processesOf({ process, relay, store, database, redis }: Config): readonly Contradiction[] {
+function processesOf({ process, relay, store, database, redis, signer }: Config): readonly Contradiction[] {
   const found: Contradiction[] = []
   const complain = (key: string, message: string): void => {
     found.push({ key, message })
@@ -52,6 +52,12 @@ function processesOf({ process, relay, store, database, redis }: Config): readon
     complain('store.engine', 'postgres needs database.url, a database that all processes reach')
   if (typeof relay.threads === 'number' && relay.threads > 1) {
     complain('relay.threads', 'is for store.engine = "log"; with postgres, start more processes')
+  }
+  if (redis.url !== '' && signer.relayKey === '' && signer.relayKeyFile === '') {
+    complain(
+      'signer.relayKey',
+      'several processes are one relay, so all of them need the same key: give it here or in signer.relayKeyFile',
+    )
   }
   if (roles.size < 3 && redis.url === '') {
     complain('process.roles', 'several processes need redis.url, by which they hear of each other')

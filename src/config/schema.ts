@@ -683,7 +683,7 @@ const redis = z
 const database = z
   .strictObject({
     url: z
-      .union([noValue, z.url({ protocol: /^postgres(ql)?$/ })], {
+      .union([noValue, z.string().regex(/^postgres(ql)?:\/\/\S+$/)], {
         error: 'must be empty or a postgresql:// URL',
       })
       .default('')
@@ -795,6 +795,39 @@ const accounts = z
   .readonly()
   .register(notes, { says: 'Accounts, sessions, and the members of the community.' })
 
+const moderation = z
+  .strictObject({
+    maxEntries: z.int().min(1).max(1_000_000).default(100_000).register(notes, {
+      says: 'Entries of all lists of banned, allowed and levelled keys, events, kinds and addresses together. Every thread of the relay holds them.',
+    }),
+    pollSeconds: z.int().min(1).max(3600).default(15).register(notes, {
+      says: 'How often a process looks whether another one has decided something that it was not told of.',
+    }),
+    maxHeldEvents: z.int().min(1).max(100_000).default(10_000).register(notes, {
+      says: 'Events that may wait for a moderator; one more is refused.',
+    }),
+    maxHeldPerAuthor: z.int().min(1).max(10_000).default(20).register(notes, {
+      says: 'Events of one key that may wait for a moderator.',
+    }),
+    keepHeldDays: z.int().min(1).max(365).default(30).register(notes, {
+      says: 'After how long an event that nobody looked at is forgotten; also how long a decision about one is remembered.',
+    }),
+    maxOpenReports: z.int().min(1).max(1_000_000).default(100_000).register(notes, {
+      says: 'Reports (NIP-56) in the queue; beyond it only those of members and trusted keys are still queued. The events are stored in any case.',
+    }),
+    keepReportsDays: z.int().min(14).max(3650).default(90).register(notes, {
+      says: 'How long a report that was decided about is remembered. Older ones in the event store are not queued.',
+    }),
+    memberWeight: z.int().min(1).max(1000).default(3).register(notes, {
+      says: 'How much the report of a member or subscriber counts in the order of the queue; that of a stranger counts 1.',
+    }),
+    trustedWeight: z.int().min(1).max(1000).default(10).register(notes, {
+      says: 'How much the report of a trusted key counts.',
+    }),
+  })
+  .readonly()
+  .register(notes, { says: 'What moderators look at, and what they decide.' })
+
 const log = z
   .strictObject({
     level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').register(notes, {
@@ -810,7 +843,18 @@ const log = z
 
 /** The whole configuration. Parsing a complete object with it also freezes it. */
 export const configSchema = z
-  .strictObject({ data, process: thisProcess, relay, store, redis, database, signer, accounts, log })
+  .strictObject({
+    data,
+    process: thisProcess,
+    relay,
+    store,
+    redis,
+    database,
+    signer,
+    accounts,
+    moderation,
+    log,
+  })
   .readonly()
 
 export type Config = z.output<typeof configSchema>

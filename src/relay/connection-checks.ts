@@ -4,6 +4,7 @@ import type { NostrEvent } from '../nostr/index.ts'
 import type { AccessLists } from './access-lists.ts'
 import { AUTH_LEVEL_NAMES } from './auth-level.ts'
 import { clientAddress, TrustedProxies } from './client-address.ts'
+import { NO_SWITCHES, type SharedSwitchesData } from './orders.ts'
 import type { RelaySettings } from './settings.ts'
 import { TokenBuckets } from './token-buckets.ts'
 
@@ -43,6 +44,7 @@ export class ConnectionChecks {
   readonly #proxies: TrustedProxies
   #settings: RelaySettings
   #rate: TokenBuckets
+  #switches = NO_SWITCHES
 
   constructor(deps: ConnectionChecksDeps) {
     this.#deps = deps
@@ -57,6 +59,11 @@ export class ConnectionChecks {
     if (before.connectionsPerSecond !== connectionsPerSecond || before.connectionsBurst !== connectionsBurst)
       this.#rate = connectionRate(settings)
     this.#settings = settings
+  }
+
+  /** What is switched for all processes holds beside what this relay's operators have decided: the stricter one. */
+  switch(switches: SharedSwitchesData): void {
+    this.#switches = switches
   }
 
   /** The verdict at once, or a promise when the client brings a proof with it. */
@@ -86,10 +93,12 @@ export class ConnectionChecks {
   #refuseAddress(address: string): ConnectionRefusal | undefined {
     const { lists, openConnections, nowMs } = this.#deps
     const { maintenance, maxConnections, rates } = this.#settings
-    if (maintenance || lists.maintenance) return MAINTENANCE
+    const { isInMaintenance, maxConnections: sharedMaximum, unlimitedIps } = this.#switches
+    if (maintenance || lists.maintenance || isInMaintenance) return MAINTENANCE
     if (lists.isBlockedIp(address)) return BLOCKED
-    if (lists.isUnlimitedIp(address)) return undefined
-    if (openConnections() >= (lists.maxConnections ?? maxConnections)) return FULL
+    if (lists.isUnlimitedIp(address) || unlimitedIps.includes(address)) return undefined
+    const maximum = Math.min(lists.maxConnections ?? maxConnections, sharedMaximum || Infinity)
+    if (openConnections() >= maximum) return FULL
     if (!rates.exemptIps.includes(address) && !this.#rate.take(address, nowMs())) return TOO_FAST
     return this.#refuseMany(address)
   }

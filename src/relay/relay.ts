@@ -266,6 +266,9 @@ class RunningRelay implements Relay {
       case 'configure':
         this.#configure(order.settings)
         return 0
+      case 'switch':
+        this.#checks.switch(order.switches)
+        return 0
       case 'disconnect':
         return this.#connections.close(order.whom, order.text)
       case 'replace-access':

@@ -69,6 +69,18 @@ export class EventClient {
     return inTime(result, `EOSE for ${id}`)
   }
 
+  /** REQ that stays open; the list grows as events come, stored and live. Resolves at EOSE. */
+  async watch(filter: unknown): Promise<WireEvent[]> {
+    const id = `w${++this.#queryCount}`
+    const seen: WireEvent[] = []
+    const begun = new Promise<readonly WireEvent[]>((resolve, reject) => {
+      this.#queries.set(id, { events: seen, resolve, reject, isWatched: true })
+    })
+    this.#socket.send(JSON.stringify(['REQ', id, filter]))
+    await inTime(begun, `EOSE for ${id}`)
+    return seen
+  }
+
   close(): void {
     this.#socket.terminate()
   }
@@ -85,6 +97,10 @@ export class EventClient {
     const query = this.#queries.get(String(id))
     if (verb === 'EVENT' && isWireEvent(value)) query?.events.push(value)
     if (verb !== 'EOSE' && verb !== 'CLOSED') return
+    if (verb === 'EOSE' && query?.isWatched === true) {
+      query.resolve(query.events)
+      return
+    }
     this.#queries.delete(String(id))
     if (verb === 'CLOSED') query?.reject(new Error(`CLOSED: ${String(value)}`))
     else query?.resolve(query.events)
@@ -103,6 +119,8 @@ interface Query {
   readonly events: WireEvent[]
   readonly resolve: (events: readonly WireEvent[]) => void
   readonly reject: (error: Error) => void
+  /** It stays open after EOSE. */
+  readonly isWatched?: boolean
 }
 
 function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
