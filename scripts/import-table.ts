@@ -22,6 +22,10 @@ export const PARTS: Readonly<Record<string, Part>> = {
     mayImport: ['audit', 'signer', 'platform', 'nostr', 'kernel'],
   },
   relay: { is: 'connections, subscriptions, policies', mayImport: ['events', 'platform', 'nostr', 'kernel'] },
+  moderation: {
+    is: 'what people decide about the relay',
+    mayImport: ['relay', 'events', 'audit', 'platform', 'nostr', 'kernel'],
+  },
   cli: { is: 'the commands', mayImport: ['config', 'events', 'platform', 'nostr', 'kernel'] },
 }
 

@@ -10,15 +10,17 @@ import type { Config } from './config/index.ts'
 import type { EventStore } from './events/index.ts'
 import { verifyLogStore } from './events/log/index.ts'
 import { systemClock } from './kernel/index.ts'
+import { loadSnapshot } from './moderation/index.ts'
 import {
   createHttpServer,
   createMetricsRegistry,
   createSignatureVerifier,
   type Logger,
 } from './platform/index.ts'
-import { createLonelyHost, loadAccessLists } from './relay/index.ts'
+import { createLonelyHost } from './relay/index.ts'
 import { openKeyring } from './signer/index.ts'
 import { registerMetrics } from './stoa-metrics.ts'
+import { type Office, openOffice } from './stoa-office.ts'
 import { notifyBy, type RelayUnit, startRelayUnit } from './stoa-relay.ts'
 import { openShared } from './stoa-shared.ts'
 import { logStoreOptions, openStore } from './stoa-store.ts'
@@ -26,6 +28,9 @@ import { logStoreOptions, openStore } from './stoa-store.ts'
 /** Inside the data folder. */
 const ACCESS_FILE = 'access.json'
 const KEYS_FOLDER = 'keys'
+
+/** Names (05), membership (43), reports (56), management (86), HTTP authentication (98): served beside the relay. */
+const OFFERED_NIPS = [43, 56]
 
 /** Opens the event store of the configured data folder, for a command that works on it alone. */
 export async function openEventStore(config: Config, logger?: Logger): Promise<EventStore> {
@@ -54,8 +59,9 @@ export async function startStoa(
 ): Promise<RunningStoa> {
   const startedMs = performance.now()
   const endings = new Endings()
+  let current = config
   try {
-    const { unit, shared, metrics } = await startParts(config, logger, endings)
+    const { unit, shared, metrics } = await startParts(config, () => current, logger, endings)
     registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
     await shared.follow(unit)
     const address = `${urlHost(config.relay.host)}:${unit.port}`
@@ -64,7 +70,10 @@ export async function startStoa(
     return {
       addresses: [`ws://${address}`],
       summary: () => summaryOf(config, unit, address, tookMs),
-      reload: async ({ relay }) => void (await unit.obey({ do: 'configure', settings: relay })),
+      reload: async (next) => {
+        await unit.obey({ do: 'configure', settings: relaySettings(next) })
+        current = next
+      },
       stop: () => endings.run(),
     }
   } catch (error) {
@@ -75,16 +84,19 @@ export async function startStoa(
 }
 
 /** Starts the parts in their order; each leaves behind how it is ended. */
-async function startParts(config: Config, logger: Logger, endings: Endings) {
+async function startParts(config: Config, current: () => Config, logger: Logger, endings: Endings) {
+  const { roles } = config.process
   const dataDir = resolve(config.data.dir)
   const metrics = createMetricsRegistry()
   const processId = randomBytes(4).toString('hex')
   const shared = await openShared(config, processId, logger)
+  const { claimAuthEvent } = shared
   endings.add(() => shared.stop())
   let unit: RelayUnit | undefined
+  let office: Office | undefined
   const http = await createHttpServer({
     logger,
-    health: () => ({ ...healthOf(unit), shared: shared.health() }),
+    health: async () => ({ ...healthOf(unit), ...(await office?.health()), shared: shared.health() }),
     metrics,
     site: config.relay,
   })
@@ -95,25 +107,37 @@ async function startParts(config: Config, logger: Logger, endings: Endings) {
     notify: ({ event, level, facts }) => logger[level](facts, event),
   })
   const relaySigner = await keyring.keyFor('relay')
-  const host = createLonelyHost(() => systemClock.nowSeconds())
+  const accessFile = join(dataDir, ACCESS_FILE)
+  const snapshot = await loadSnapshot(accessFile)
+  endings.add(() => unit?.stop())
+  if (config.store.engine === 'postgres' || roles.length > 1) {
+    office = openOffice({ config: current, shared, relaySigner, accessFile, snapshot, logger })
+    const { stop } = office
+    endings.add(stop)
+  }
   unit = await startRelayUnit({
-    config,
+    config: { ...config, relay: relaySettings(config) },
     logger,
     http,
-    host: { ...host, claimAuthEvent: shared.claimAuthEvent },
-    access: await loadAccessLists(join(dataDir, ACCESS_FILE)),
+    host: office?.host ?? { ...createLonelyHost(() => systemClock.nowSeconds()), claimAuthEvent },
+    access: snapshot.lists,
     version: packageJson.version,
     self: relaySigner.publicKey,
-    offeredNips: [],
+    offeredNips: office === undefined ? [] : OFFERED_NIPS,
     processId,
     ...(shared.processBus !== undefined && { processBus: shared.processBus }),
   })
-  const { store, stop } = unit
-  endings.add(stop)
+  office?.serve(unit)
+  const { store } = unit
   const sweep = setInterval(() => void sweepExpired(store, logger), config.store.sweepIntervalSeconds * 1_000)
   sweep.unref()
   endings.add(() => clearInterval(sweep))
   return { unit, shared, metrics }
+}
+
+/** A process that is not for Nostr clients has the port for HTTP, and lets no client in. */
+function relaySettings({ process, relay }: Config): Config['relay'] {
+  return process.roles.includes('relay') ? relay : { ...relay, maintenance: true }
 }
 
 function summaryOf(config: Config, unit: RelayUnit, address: string, tookMs: number): readonly string[] {

@@ -40,6 +40,8 @@ export const ERROR_CODES = {
   JOBS_INVALID:
     'A job or a queue was described in a way that the job runner cannot keep (an unknown queue, data too large); this is a bug, please report it.',
   NODE_TOO_OLD: 'This program needs Node 24 or newer; run it with `npm start`, which brings its own.',
+  PEER_FAILED:
+    'Another relay could not be reached, left, was silent for too long or answered with nonsense; the message says which. Mirrors try again by themselves.',
   RELAY_LISTEN_FAILED:
     'The relay could not listen on its host and port; free the port or choose another one with --port.',
   SIGNER_FAILED:
@@ -64,6 +66,8 @@ export const ERROR_CODES = {
     'The data folder was written by another version of the program, in a format that this one cannot read.',
   STORE_WRITE_FAILED:
     'The event store could not write to disk (full, read-only or broken); nothing of the batch was stored.',
+  THREAD_NOT_STARTED:
+    'A thread of the program has not come up; start again, and report it if it happens again.',
   VERIFIER_UNAVAILABLE:
     'The requested signature verifier cannot be loaded on this machine; install its library or choose another one.',
 } as const

@@ -32,6 +32,8 @@ export interface StoaOptions {
   readonly threads?: number
   /** 0, any free port, when absent. */
   readonly port?: number
+  /** With accounts, moderation and the console, which need a database; a relay alone when absent. */
+  readonly hasOffice?: boolean
 }
 
 /** How a process ended: one of the two is null. */
@@ -71,10 +73,11 @@ export class Stage {
   }
 
   /** `stoa start`, not waited for. */
-  launch({ dataDir = this.folder(), env = {}, threads, port = 0 }: StoaOptions = {}): StoaProcess {
+  launch({ dataDir = this.folder(), env = {}, threads, port = 0, hasOffice }: StoaOptions = {}): StoaProcess {
+    const roles = hasOffice === true ? {} : { STOA_PROCESS__ROLES: 'relay' }
     const args = ['start', '--data', dataDir, '--port', String(port)]
     if (threads !== undefined) args.push('--threads', String(threads))
-    return this.#spawn(args, env, dataDir)
+    return this.#spawn(args, { ...roles, ...env }, dataDir)
   }
 
   /** Runs a command to its end: `run(['export', '--data', folder])`. */

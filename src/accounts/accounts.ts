@@ -1,0 +1,172 @@
+import type { Kysely } from 'kysely'
+import type { AuditLog } from '../audit/index.ts'
+import type { Clock } from '../kernel/index.ts'
+import type { UnverifiedHttpAuth } from '../nostr/index.ts'
+import type { Bus } from '../platform/bus/index.ts'
+import type { Tables } from '../platform/database/index.ts'
+import type { Logger, SignatureVerifier } from '../platform/index.ts'
+import type { Actor } from './actor.ts'
+import {
+  type ApiKey,
+  checkApiKey,
+  createApiKey,
+  listApiKeys,
+  type NewApiKey,
+  revokeApiKey,
+} from './api-keys.ts'
+import { createBackground } from './background.ts'
+import type { AccountsSettings } from './context.ts'
+import { type LinkKey, linkKey, unlinkKey } from './linked-keys.ts'
+import type { Mailer } from './mail/mailer.ts'
+import { createPasswords } from './passwords.ts'
+import type { Owner, Principal } from './principal.ts'
+import type { AccountOutcome } from './refusal.ts'
+import { type ResetRequest, requestReset, resetPassword } from './reset-password.ts'
+import {
+  checkAccessToken,
+  endSessions,
+  refreshSession,
+  type SessionTokens,
+  signOut,
+} from './sessions/sessions.ts'
+import { createTokenKeys } from './sessions/token-keys.ts'
+import { checkHttpAuth, signIn, signInByHttpAuth } from './sign-in.ts'
+import { type Credentials, confirmEmail, signUp } from './sign-up.ts'
+import {
+  grantRole,
+  listStaff,
+  type Role,
+  type RoleGrant,
+  revokeRole,
+  rolesOfKeys,
+  type StaffMember,
+} from './staff-roles.ts'
+import { sweepExpired } from './sweep.ts'
+
+/** Who people are, and what they may do. Whoever calls has read the request; here it is decided. */
+export interface Accounts {
+  /** Sends a mail to confirm the address; the answer does not say whether it has an account already. */
+  signUp(credentials: Credentials): Promise<AccountOutcome<void>>
+  /** @param token of the mail; makes the account. */
+  confirmEmail(token: string): Promise<AccountOutcome<{ readonly accountId: string }>>
+  signIn(credentials: Credentials): Promise<AccountOutcome<SessionTokens>>
+  /** By a NIP-98 event that `readHttpAuth` has compared with its request; good once. */
+  signInByHttpAuth(auth: UnverifiedHttpAuth): Promise<AccountOutcome<SessionTokens>>
+  /** The next pair of tokens. The refresh token given is used up; shown again it ends the session. */
+  refresh(refreshToken: string): Promise<AccountOutcome<SessionTokens>>
+  signOut(refreshToken: string): Promise<void>
+  /** Ends all sessions of an account or of a key. */
+  signOutEverywhere(owner: Owner): Promise<void>
+  requestReset(request: ResetRequest): Promise<AccountOutcome<void>>
+  /** Sets the password and ends all sessions. */
+  resetPassword(reset: { readonly token: string; readonly password: string }): Promise<AccountOutcome<void>>
+
+  /** Links a key to an account, by a NIP-98 event of that key. */
+  linkKey(link: LinkKey): Promise<AccountOutcome<{ readonly pubkey: string }>>
+  unlinkKey(link: { readonly accountId: string; readonly pubkey: string }): Promise<AccountOutcome<void>>
+
+  /** Who shows this access token (`Authorization: Bearer …`). */
+  checkAccessToken(text: string): Promise<AccountOutcome<Principal>>
+  /** Who signed this very request (`Authorization: Nostr …`); good once. */
+  checkHttpAuth(auth: UnverifiedHttpAuth): Promise<AccountOutcome<Principal>>
+  /** Who shows this API key. */
+  checkApiKey(text: string): Promise<AccountOutcome<Principal>>
+  createApiKey(
+    wanted: NewApiKey,
+    by: Actor,
+  ): Promise<AccountOutcome<{ readonly id: string; readonly key: string }>>
+  /** @param which with an owner, only a key of theirs. */
+  revokeApiKey(
+    which: { readonly id: string; readonly owner?: Owner },
+    by: Actor,
+  ): Promise<AccountOutcome<void>>
+  listApiKeys(owner: Owner): Promise<readonly ApiKey[]>
+
+  /** The most powerful first; empty for a stranger. */
+  rolesOf(pubkey: string): Promise<readonly Role[]>
+  grantRole(grant: RoleGrant, by: Actor): Promise<AccountOutcome<void>>
+  revokeRole(grant: RoleGrant, by: Actor): Promise<AccountOutcome<void>>
+  listStaff(): Promise<readonly StaffMember[]>
+
+  /** Removes what has expired, now and then. */
+  start(): void
+  /** Resolves when all mails that were promised are sent or given up. */
+  settled(): Promise<void>
+  /** Gives up mails that wait to be tried again. */
+  stop(): Promise<void>
+}
+
+export interface AccountsDeps {
+  readonly db: Kysely<Tables>
+  readonly clock: Clock
+  readonly audit: Pick<AuditLog, 'record'>
+  /** For the rates of passwords and mails, which all processes share. */
+  readonly bus: Pick<Bus, 'takeToken'>
+  readonly mailer: Mailer
+  readonly verifier: Pick<SignatureVerifier, 'verify'>
+  /** Marks a NIP-98 event as used, for all processes; false when it was used before. */
+  readonly claimOnce: (id: string, untilSeconds: number) => Promise<boolean>
+  readonly settings: () => AccountsSettings
+  readonly logger: Logger
+}
+
+const SWEEP_EVERY_MS = 3_600_000
+
+export function createAccounts(deps: AccountsDeps): Accounts {
+  const { db, clock, settings, logger, mailer } = deps
+  const background = createBackground(logger)
+  const tokenKeys = createTokenKeys({
+    db,
+    clock,
+    tokenLifetimeSeconds: () => settings().accessTokenMinutes * 60,
+  })
+  const context = { ...deps, background, tokenKeys, passwords: createPasswords() }
+  let timer: NodeJS.Timeout | undefined
+  let sweeping: Promise<void> = Promise.resolve()
+  const sweep = () => {
+    sweeping = sweepExpired(db, clock.nowSeconds()).catch((err: unknown) => {
+      logger.error({ err }, 'accounts.sweep_failed')
+    })
+  }
+
+  return {
+    signUp: (credentials) => signUp(context, credentials),
+    confirmEmail: (token) => confirmEmail(context, token),
+    signIn: (credentials) => signIn(context, credentials),
+    signInByHttpAuth: (auth) => signInByHttpAuth(context, auth),
+    refresh: (refreshToken) => refreshSession(context, refreshToken),
+    signOut: (refreshToken) => signOut(context, refreshToken),
+    signOutEverywhere: ({ accountId, pubkey }) =>
+      endSessions(db, context, 'signed-out', (rows) =>
+        accountId === undefined
+          ? rows.where('pubkey', '=', pubkey ?? '')
+          : rows.where('account_id', '=', accountId),
+      ),
+    requestReset: (request) => requestReset(context, request),
+    resetPassword: (reset) => resetPassword(context, reset),
+    linkKey: (link) => linkKey(context, link),
+    unlinkKey: (link) => unlinkKey(context, link),
+    checkAccessToken: (text) => checkAccessToken(context, text),
+    checkHttpAuth: (auth) => checkHttpAuth(context, auth),
+    checkApiKey: (text) => checkApiKey(context, text),
+    createApiKey: (wanted, by) => createApiKey(context, wanted, by),
+    revokeApiKey: (which, by) => revokeApiKey(context, which, by),
+    listApiKeys: (owner) => listApiKeys(context, owner),
+    rolesOf: (pubkey) => rolesOfKeys(db, [pubkey]),
+    grantRole: (grant, by) => grantRole(context, grant, by),
+    revokeRole: (grant, by) => revokeRole(context, grant, by),
+    listStaff: () => listStaff(db),
+    start() {
+      sweep()
+      timer = setInterval(sweep, SWEEP_EVERY_MS)
+      timer.unref()
+    },
+    settled: () => background.settled(),
+    async stop() {
+      clearInterval(timer)
+      await background.stop()
+      await sweeping
+      mailer.close()
+    },
+  }
+}

@@ -1,0 +1,10 @@
+/** Who decides, as the audit log writes it down. Whoever calls has checked that this is so, and that they may. */
+export interface Actor {
+  /** A public key in hex, `cli`, or the name of a part of the program. */
+  readonly actor: string
+  /** What they do it as: a role, `cli` or `system`. */
+  readonly role: string
+}
+
+/** What the program does by itself. */
+export const SYSTEM: Actor = { actor: 'moderation', role: 'system' }

@@ -1,0 +1,166 @@
+/**
+ * The parts that keep what they know in the database: accounts, members, moderation, the audit log. The relay serves
+ * before they are ready, with what operators had decided when it ran last.
+ */
+import { resolve } from 'node:path'
+import { createMailer, openPeople, type People } from './accounts/index.ts'
+import { type AuditLog, createAuditLog } from './audit/index.ts'
+import type { Config } from './config/index.ts'
+import { systemClock } from './kernel/index.ts'
+import { type AccessSnapshot, type Moderation, openModeration } from './moderation/index.ts'
+import type { NostrEvent } from './nostr/index.ts'
+import { type Database, type DatabaseService, startDatabase } from './platform/database/index.ts'
+import { type ComponentHealth, createSignatureVerifier, type Logger } from './platform/index.ts'
+import type { HostAnswer, RelayHost } from './relay/index.ts'
+import type { Signer } from './signer/index.ts'
+import { findEvents, publishEvent } from './stoa-publish.ts'
+import type { RelayUnit } from './stoa-relay.ts'
+import type { Shared } from './stoa-shared.ts'
+
+export interface OfficeDeps {
+  readonly config: () => Config
+  readonly shared: Shared
+  readonly relaySigner: Signer
+  readonly accessFile: string
+  readonly snapshot: AccessSnapshot
+  readonly logger: Logger
+}
+
+/** What is behind the relay. */
+export interface Office {
+  /** What the relay may ask; until the database is ready, most of it is answered "try again later". */
+  readonly host: RelayHost
+  readonly database: DatabaseService
+  /** Undefined until the database is ready. */
+  people(): People | undefined
+  /** Undefined until the database is ready. */
+  audit(): AuditLog | undefined
+  /** @throws before `serve`. */
+  moderation(): Moderation
+  /** Begins to work for this relay. */
+  serve(unit: RelayUnit): void
+  health(): Promise<Readonly<Record<string, ComponentHealth>>>
+  stop(): Promise<void>
+}
+
+/** Starts the database and returns at once. */
+export function openOffice({
+  config,
+  shared,
+  relaySigner,
+  accessFile,
+  snapshot,
+  logger,
+}: OfficeDeps): Office {
+  const { database: settings, data } = config()
+  const database = startDatabase({
+    url: settings.url,
+    dataDir: resolve(data.dir),
+    logger,
+    poolSize: settings.poolSize,
+    statementTimeoutMs: settings.statementTimeoutSeconds * 1_000,
+    connectTimeoutMs: settings.connectTimeoutSeconds * 1_000,
+  })
+  let people: People | undefined
+  let audit: AuditLog | undefined
+  let moderation: Moderation | undefined
+  let starting: Promise<void> = Promise.resolve()
+  let stopHearing = (): void => {}
+
+  const startPeople = async ({ db }: Database, unit: RelayUnit): Promise<void> => {
+    audit = createAuditLog({ db, clock: systemClock })
+    const { accounts } = config()
+    const opened = openPeople({
+      db,
+      clock: systemClock,
+      audit,
+      bus: shared.bus,
+      mailer: createMailer({
+        smtpUrl: accounts.smtpUrl,
+        from: accounts.mailFrom,
+        dataDir: resolve(data.dir),
+        clock: systemClock,
+      }),
+      verifier: await createSignatureVerifier(config().relay.verifier),
+      claimOnce: shared.claimAuthEvent,
+      settings: () => config().accounts,
+      logger,
+      relaySigner,
+      publish: async (event) => publishOwn(unit, event),
+      find: (filter) => findEvents(unit, filter),
+      onLevels: (changes) => moderation?.changeLevels(changes),
+    })
+    people = opened
+    await moderation?.refresh()
+    await opened.start()
+  }
+
+  return {
+    database,
+    people: () => people,
+    audit: () => audit,
+    moderation: () => {
+      if (moderation === undefined) throw new Error('moderation is asked before it serves a relay')
+      return moderation
+    },
+    host: {
+      claimAuthEvent: shared.claimAuthEvent,
+      hold: async (event, why) => moderation?.held.hold(event, why) ?? NOT_READY,
+      membership: async (event) => people?.membership.answer(event) ?? NOT_READY,
+      invite: async (pubkeys) => people?.membership.invite(pubkeys),
+    },
+    serve: (unit) => {
+      const opened = openModeration({
+        database: () => database.current(),
+        accessFile,
+        snapshot,
+        relay: unit,
+        bus: shared.bus,
+        store: unit.store,
+        publish: (event) => publishEvent(unit, event),
+        levels: async () => levelsOf(people),
+        configuredLevels: () => config().relay.levels,
+        settings: config().moderation,
+        clock: systemClock,
+        logger,
+      })
+      moderation = opened
+      stopHearing = unit.bus.subscribe((event) => opened.onStored(event), { isWanted: () => true })
+      starting = database.ready.then(
+        (ready) => startPeople(ready, unit),
+        () => {},
+      )
+      starting.catch((err: unknown) => logger.error({ err }, 'people.start_failed'))
+    },
+    health: async () => ({ database: await database.health() }),
+    stop: async () => {
+      stopHearing()
+      await starting.catch(() => {})
+      await people?.stop()
+      await moderation?.stop()
+      await database.stop()
+    },
+  }
+}
+
+/** An event of the relay's own. One that is there already is as good as stored. */
+async function publishOwn(unit: RelayUnit, event: NostrEvent): Promise<HostAnswer> {
+  const { status } = await publishEvent(unit, event)
+  return { isAccepted: status === 'stored' || status === 'duplicate', text: status }
+}
+
+async function levelsOf(people: People | undefined) {
+  const changes = (await people?.currentLevels()) ?? []
+  return Object.fromEntries(
+    changes.flatMap((change) => {
+      if (change.do !== 'set-level') return []
+      const { pubkey, level, expiresAtSeconds } = change
+      return [[pubkey, expiresAtSeconds === undefined ? { level } : { level, expiresAtSeconds }] as const]
+    }),
+  )
+}
+
+const NOT_READY: HostAnswer = {
+  isAccepted: false,
+  text: 'error: the relay is still starting, try again in a moment',
+}
