@@ -9,7 +9,7 @@ export interface Contradiction {
 
 /** Settings that are right one by one and cannot hold together. */
 export function findContradictions(config: Config): readonly Contradiction[] {
-  return [...limitsOf(config), ...processesOf(config)]
+  return [...limitsOf(config), ...processesOf(config), ...retentionOf(config)]
 }
 
 function limitsOf({ relay: { limits, maxUnsentBytes } }: Config): readonly Contradiction[] {
@@ -34,11 +34,10 @@ function processesOf({ process, relay, store, database, redis, signer }: Config)
   const roles = new Set(process.roles)
   if (roles.size === 0) complain('process.roles', 'a process needs at least one role')
   if (store.engine === 'log') {
-    if (roles.size < 3) {
-      complain(
-        'process.roles',
-        'several processes need store.engine = "postgres", database.url and redis.url',
-      )
+    if (!roles.has('relay') || roles.size === 2) {
+      const message =
+        'must be all of them, or relay alone; several processes need store.engine = "postgres", database.url and redis.url'
+      complain('process.roles', message)
     }
     if (redis.url !== '') {
       complain(
@@ -63,4 +62,11 @@ function processesOf({ process, relay, store, database, redis, signer }: Config)
     complain('process.roles', 'several processes need redis.url, by which they hear of each other')
   }
   return found
+}
+
+/** A database does not give back what it frees, so the size of its files says nothing of what is in them. */
+function retentionOf({ retention, store }: Config): readonly Contradiction[] {
+  if (retention.maxDiskBytes === 0 || store.engine === 'log') return []
+  const message = 'is for store.engine = "log"; with postgres, use retention.rules'
+  return [{ key: 'retention.maxDiskBytes', message }]
 }

@@ -1,6 +1,7 @@
 /** The door of the conformance suite: it judges any Nostr relay by its answers alone. */
 
 import type { RelayControl } from './kit/control.ts'
+import { keyFromSecret } from './kit/keys.ts'
 import { readRelayInfo } from './kit/nip11.ts'
 import { makeReport, type Report, type Result } from './kit/report.ts'
 import type { Section } from './kit/row.ts'
@@ -32,6 +33,8 @@ export interface ConformanceOptions {
   readonly quietMs?: number
   /** After how long without a pong the relay drops a connection: lets T-08 run without `--slow`. */
   readonly pingTimeoutMs?: number
+  /** The secret key, 32 bytes, of somebody who may manage the relay (NIP-86): lets those rows run on it. */
+  readonly adminSecret?: Uint8Array
   /** Called as each row ends. */
   readonly onResult?: (result: Result) => void
 }
@@ -45,12 +48,13 @@ export async function runConformance(options: ConformanceOptions): Promise<Repor
     relayUrl: options.relayUrl ?? options.url,
     info,
     control: options.control,
-    isSlow: options.slow ?? false,
     concurrency: options.concurrency ?? 6,
     options: {
       answerMs: options.answerMs ?? 5000,
       quietMs: options.quietMs ?? 1000,
       pingTimeoutMs: options.pingTimeoutMs,
+      adminKey: options.adminSecret === undefined ? undefined : keyFromSecret(options.adminSecret),
+      isSlow: options.slow ?? false,
     },
     onResult: options.onResult ?? (() => {}),
   })

@@ -1,4 +1,5 @@
 /** `npm run conformance -- ws://host:port`: the command line of the suite. */
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { allSections, type ConformanceOptions, printReport, type Report, runConformance } from './index.ts'
@@ -12,6 +13,8 @@ It publishes a few hundred small events under throw-away keys: use a relay that 
   --row E-01,F-07       only these rows
   --relay-url URL       the address AUTH events must name, when it is not the one given
   --slow                also the rows that take minutes (S-24, T-08)
+  --admin-key FILE      a file with the secret key, in hex, of somebody who may manage the relay: runs the
+                        rows of NIP-86 and NIP-43, which change its lists and its name
   --ping-timeout MS     after how long without a pong the relay drops a connection: runs T-08 with it
   --concurrency N       rows at a time (default 6)
   --answer MS           how long an expected answer may take (default 5000)
@@ -58,6 +61,7 @@ function parse(args: readonly string[]) {
         row: { type: 'string' },
         'relay-url': { type: 'string' },
         slow: { type: 'boolean', default: false },
+        'admin-key': { type: 'string' },
         'ping-timeout': { type: 'string' },
         concurrency: { type: 'string' },
         answer: { type: 'string' },
@@ -92,6 +96,7 @@ function commandOf(values: Values, positionals: readonly string[]): Command {
     ...(values.section === undefined ? {} : { sections: chosenSections(values.section) }),
     ...(values.row === undefined ? {} : { rows: chosenRows(values.row) }),
     ...(values['relay-url'] === undefined ? {} : { relayUrl: checkAddress(values['relay-url']) }),
+    ...(values['admin-key'] === undefined ? {} : { adminSecret: readSecret(values['admin-key']) }),
     ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)),
   }
   return { options, jsonFile: values.json, isVerbose: values.verbose }
@@ -100,6 +105,13 @@ function commandOf(values: Values, positionals: readonly string[]): Command {
 function checkAddress(text: string): string {
   if (URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol)) return text
   throw new UsageError(`"${text}" is no ws:// or wss:// address`)
+}
+
+/** From a file, because everybody on the machine can read the arguments of a process. */
+function readSecret(file: string): Uint8Array {
+  const hex = readFileSync(file, 'utf8').trim()
+  if (/^[0-9a-f]{64}$/.test(hex)) return Buffer.from(hex, 'hex')
+  throw new UsageError(`${file} must hold a secret key as 64 lowercase hex digits`)
 }
 
 function wholeNumber(option: string, text: string | undefined): number | undefined {

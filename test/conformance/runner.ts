@@ -15,7 +15,6 @@ export interface RunnerSetup {
   readonly relayUrl: string
   readonly info: RelayInfo
   readonly control: RelayControl | undefined
-  readonly isSlow: boolean
   readonly concurrency: number
   readonly options: TrialOptions
   /** Called as each row ends. */
@@ -73,7 +72,7 @@ async function runJob({ section, row }: Job, setup: RunnerSetup): Promise<Result
 }
 
 async function runRow(row: Row, setup: RunnerSetup, trials: Trial[]): Promise<void> {
-  if (row.isSlow && !setup.isSlow) throw new RowSkip('takes minutes; run it with --slow')
+  if (row.isSlow && !setup.options.isSlow) throw new RowSkip('takes minutes; run it with --slow')
   const relay = await relayFor(row, setup)
   try {
     const url = relay?.url ?? setup.url
@@ -98,7 +97,8 @@ async function runTrial(row: Row, trial: Trial): Promise<void> {
 /** The relay that the row needs: the one under test (undefined) or one started for it; skips when neither will do. */
 async function relayFor(row: Row, setup: RunnerSetup): Promise<ControlledRelay | undefined> {
   const { needs } = row
-  const known = { pingTimeoutMs: setup.options.pingTimeoutMs, isSlow: setup.isSlow }
+  const { pingTimeoutMs, adminKey, isSlow } = setup.options
+  const known = { pingTimeoutMs, isSlow, hasAdminKey: adminKey !== undefined }
   if (needs === undefined || needs.isShown(setup.info, known)) return undefined
   const relay = await setup.control?.startWith(needs.settings)
   if (relay === undefined) throw new RowSkip(`run it against a relay ${needs.relay}`)

@@ -45,6 +45,13 @@ export async function authenticate(t: Trial, client: Client, key: Key): Promise<
   if (!isAccepted) fail(`${client.name}: a valid AUTH was refused with "${text}"`)
 }
 
+/** A connection that has proved `key`, and no other. */
+export async function connectAs(t: Trial, key: Key): Promise<Client> {
+  const client = await t.connect({ auth: false })
+  await authenticate(t, client, key)
+  return client
+}
+
 /** An event that only its authenticated author may publish (NIP-70): the touchstone of who is authenticated. */
 export function protectedEvent(t: Trial, key: Key, draft: Partial<Draft> = {}): WireEvent {
   return t.event(key, { tags: [['-']], ...draft })

@@ -38,6 +38,8 @@ export interface Answer {
   readonly texts: readonly string[]
   /** The reason given when the relay ended the REQ with CLOSED instead of EOSE. */
   readonly closed: string | undefined
+  /** What EOSE carried besides the id: the hints of NIP-67. */
+  readonly hints: readonly unknown[]
 }
 
 export class Client {
@@ -213,7 +215,8 @@ export class Client {
       this.received.findIndex((frame) => frame.message === end),
     )
     const closed = end[0] === 'CLOSED' ? String(end[2] ?? '') : undefined
-    return { events: frames.map((f) => f.event), texts: frames.map((f) => f.text), closed }
+    const hints = end[0] === 'EOSE' ? end.slice(2) : []
+    return { events: frames.map((f) => f.event), texts: frames.map((f) => f.text), closed, hints }
   }
 
   /** Takes the EVENT frames of one subscription that came so far, or before the frame number `before`. */

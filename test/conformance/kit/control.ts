@@ -34,6 +34,34 @@ export interface RelaySettings {
   readonly name?: string
   /** How often expired events are removed from the store. */
   readonly expirySweepMs?: number
+  /** Keys that may manage the relay (NIP-86), and may invite others where it has members (NIP-43). */
+  readonly adminPubkeys?: readonly string[]
+  /** Keys whose events are not taken. */
+  readonly bannedPubkeys?: readonly string[]
+  /** Keys that are members (level 2 of section 24). */
+  readonly memberPubkeys?: readonly string[]
+  /** Level (0 anonymous, 1 stranger, 2 member, 3 subscriber, 4 trusted) that each thing takes. */
+  readonly minimumLevels?: { readonly read?: number; readonly write?: number; readonly count?: number }
+  /** Gift wraps are taken from authenticated clients only. */
+  readonly giftWrapsNeedAuth?: boolean
+  /** NIP-50. */
+  readonly search?: boolean
+  /** NIP-67. */
+  readonly eoseHint?: boolean
+  /** NIP-77. */
+  readonly negentropy?: NegentropySettings
+  /** A signed event in the URL authenticates (section 24). */
+  readonly authAtConnect?: 'optional' | 'required'
+}
+
+export interface NegentropySettings {
+  /** Events that one reconciliation may be about. */
+  readonly maxRecords?: number
+  /** Reconciliations open at a time on one connection. */
+  readonly maxSessions?: number
+  /** Longest message in bytes, before it is written in hex. */
+  readonly maxFrameBytes?: number
+  readonly idleMs?: number
 }
 
 export interface RelayControl {
@@ -57,6 +85,14 @@ export interface ControlledRelay {
   ban?(pubkey: string): Promise<void>
   /** How many events lie in the store, shown to clients or not. */
   storedEvents?(): Promise<number>
+  /** Everything that the relay has written for its operators so far, log lines above all. */
+  output?(): string
+  /** A fresh invite code (NIP-43). */
+  makeInvite?(invite: { readonly uses: number; readonly expiresInSeconds?: number }): Promise<string>
+  /** The audit log, one text for each entry. */
+  auditEntries?(): Promise<readonly string[]>
+  /** A path that answers 200 to a GET with NIP-98 by one of `adminPubkeys`, and to nobody else. */
+  readonly httpAuthPath?: string
   /** Stops the relay and removes what it stored. */
   stop(): Promise<void>
 }

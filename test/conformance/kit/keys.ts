@@ -6,7 +6,8 @@ export interface Key {
   readonly pubkey: string
 }
 
-function keyFromSecret(secret: Uint8Array): Key {
+/** @param secret 32 bytes. */
+export function keyFromSecret(secret: Uint8Array): Key {
   return { secret, pubkey: Buffer.from(schnorr.getPublicKey(secret)).toString('hex') }
 }
 

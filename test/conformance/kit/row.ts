@@ -37,6 +37,8 @@ export interface KnownByCaller {
   readonly pingTimeoutMs: number | undefined
   /** Rows may take minutes. */
   readonly isSlow: boolean
+  /** The suite has a key that may manage the relay under test (NIP-86). */
+  readonly hasAdminKey: boolean
 }
 
 export interface Section {

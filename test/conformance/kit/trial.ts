@@ -5,7 +5,7 @@ import { type Client, openClient } from './client.ts'
 import type { ControlledRelay, RelayControl, RelaySettings } from './control.ts'
 import type { Draft, WireEvent } from './event.ts'
 import { freshKey, type Key } from './keys.ts'
-import type { RelayInfo } from './nip11.ts'
+import { type RelayInfo, readRelayInfo } from './nip11.ts'
 import { RawSocket } from './raw-socket.ts'
 import { mineEvent, randomHex, signEvent } from './sign.ts'
 import { Transcript } from './transcript.ts'
@@ -18,6 +18,10 @@ export interface TrialOptions {
   readonly quietMs: number
   /** After how long without a pong this relay drops a connection, if the caller knows. */
   readonly pingTimeoutMs: number | undefined
+  /** A key that may manage the relay under test (NIP-86), if the caller has one. */
+  readonly adminKey: Key | undefined
+  /** Rows may take minutes. */
+  readonly isSlow: boolean
 }
 
 export interface TrialSetup {
@@ -101,10 +105,25 @@ export class Trial {
 
   /** Starts one more relay; skips the row when there is no control or it cannot have these settings. */
   async start(settings: RelaySettings): Promise<ControlledRelay> {
+    const relay = await this.startIfPossible(settings)
+    return relay ?? skip(`no control over a relay with ${JSON.stringify(settings)}`)
+  }
+
+  /** As `start`, for rows that have something to say without it. */
+  async startIfPossible(settings: RelaySettings): Promise<ControlledRelay | undefined> {
     const relay = await this.#control?.startWith(settings)
-    if (relay === undefined) skip(`no control over a relay with ${JSON.stringify(settings)}`)
-    this.#closers.push(() => relay.stop())
+    if (relay !== undefined) this.#closers.push(() => relay.stop())
     return relay
+  }
+
+  /** What the row would have in hand on another relay; ends with this row. */
+  async on(relay: ControlledRelay): Promise<Trial> {
+    const { url } = relay
+    const info = await readRelayInfo(url)
+    const { options } = this
+    const trial = new Trial({ url, relayUrl: url, info, control: undefined, relay, options })
+    this.#closers.push(() => trial.end())
+    return trial
   }
 
   /** Skips the row unless the relay advertises the NIP. */
