@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { RemoteStore } from './events/log/index.ts'
 import { AppError } from './kernel/index.ts'
 import { createSignatureVerifier, proxyToSocket } from './platform/index.ts'
-import { createThreadBus, type Relay, type RelayHost, startRelay } from './relay/index.ts'
+import { createThreadBus, openWaitingRoom, type Relay, type RelayHost, startRelay } from './relay/index.ts'
 import { answerCall, ThreadCaller } from './thread-calls.ts'
 import type { IoThreadCommand, IoThreadData, IoThreadMessage } from './thread-messages.ts'
 
@@ -18,6 +18,8 @@ const bus = createThreadBus(data.bus)
 const mainThread = new ThreadCaller((call) => say({ say: 'call', ...call }))
 
 try {
+  const waitingRoom = data.waits ? await openWaitingRoom(data.settings) : undefined
+  if (waitingRoom !== undefined) say({ say: 'waiting' })
   await store.ready
   const verifier = await createSignatureVerifier(data.settings.verifier)
   const { settings, access, version, self, offeredNips, connectionPrefix, reusePort } = data
@@ -29,6 +31,7 @@ try {
     offeredNips,
     connectionPrefix,
     reusePort,
+    waitingRoom,
     store,
     verifier,
     bus,

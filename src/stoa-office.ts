@@ -30,20 +30,21 @@ export interface OfficeDeps {
 export interface Office {
   /** What the relay may ask; until the database is ready, most of it is answered "try again later". */
   readonly host: RelayHost
-  readonly database: DatabaseService
+  /** Undefined until it is ready. */
+  database(): Database | undefined
   /** Undefined until the database is ready. */
   people(): People | undefined
   /** Undefined until the database is ready. */
   audit(): AuditLog | undefined
   /** @throws before `serve`. */
   moderation(): Moderation
-  /** Begins to work for this relay. */
+  /** Starts the database and begins to work for this relay; returns at once. */
   serve(unit: RelayUnit): void
   health(): Promise<Readonly<Record<string, ComponentHealth>>>
   stop(): Promise<void>
 }
 
-/** Starts the database and returns at once. */
+/** Starts nothing before `serve`. */
 export function openOffice({
   config,
   shared,
@@ -52,15 +53,8 @@ export function openOffice({
   snapshot,
   logger,
 }: OfficeDeps): Office {
-  const { database: settings, data } = config()
-  const database = startDatabase({
-    url: settings.url,
-    dataDir: resolve(data.dir),
-    logger,
-    poolSize: settings.poolSize,
-    statementTimeoutMs: settings.statementTimeoutSeconds * 1_000,
-    connectTimeoutMs: settings.connectTimeoutSeconds * 1_000,
-  })
+  const dataDir = resolve(config().data.dir)
+  let database: DatabaseService | undefined
   let people: People | undefined
   let audit: AuditLog | undefined
   let moderation: Moderation | undefined
@@ -78,7 +72,7 @@ export function openOffice({
       mailer: createMailer({
         smtpUrl: accounts.smtpUrl,
         from: accounts.mailFrom,
-        dataDir: resolve(data.dir),
+        dataDir,
         clock: systemClock,
       }),
       verifier: await createSignatureVerifier(config().relay.verifier),
@@ -96,7 +90,7 @@ export function openOffice({
   }
 
   return {
-    database,
+    database: () => database?.current(),
     people: () => people,
     audit: () => audit,
     moderation: () => {
@@ -110,8 +104,10 @@ export function openOffice({
       invite: async (pubkeys) => people?.membership.invite(pubkeys),
     },
     serve: (unit) => {
+      const service = startDatabase({ ...databaseOptions(config()), dataDir, logger })
+      database = service
       const opened = openModeration({
-        database: () => database.current(),
+        database: () => service.current(),
         accessFile,
         snapshot,
         relay: unit,
@@ -126,19 +122,19 @@ export function openOffice({
       })
       moderation = opened
       stopHearing = unit.bus.subscribe((event) => opened.onStored(event), { isWanted: () => true })
-      starting = database.ready.then(
+      starting = service.ready.then(
         (ready) => startPeople(ready, unit),
         () => {},
       )
       starting.catch((err: unknown) => logger.error({ err }, 'people.start_failed'))
     },
-    health: async () => ({ database: await database.health() }),
+    health: async () => ({ database: (await database?.health()) ?? { status: 'degraded', is: 'starting' } }),
     stop: async () => {
       stopHearing()
       await starting.catch(() => {})
       await people?.stop()
       await moderation?.stop()
-      await database.stop()
+      await database?.stop()
     },
   }
 }
@@ -149,8 +145,19 @@ async function publishOwn(unit: RelayUnit, event: NostrEvent): Promise<HostAnswe
   return { isAccepted: status === 'stored' || status === 'duplicate', text: status }
 }
 
+function databaseOptions({ database }: Config) {
+  return {
+    url: database.url,
+    poolSize: database.poolSize,
+    statementTimeoutMs: database.statementTimeoutSeconds * 1_000,
+    connectTimeoutMs: database.connectTimeoutSeconds * 1_000,
+  }
+}
+
+/** Undefined while nobody knows: what was known last holds then. */
 async function levelsOf(people: People | undefined) {
-  const changes = (await people?.currentLevels()) ?? []
+  if (people === undefined) return undefined
+  const changes = await people.currentLevels()
   return Object.fromEntries(
     changes.flatMap((change) => {
       if (change.do !== 'set-level') return []

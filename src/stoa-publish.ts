@@ -13,6 +13,8 @@ export async function publishEvent(unit: RelayUnit, event: NostrEvent): Promise<
   const json = Buffer.from(canonicalize(event).json)
   const [outcome] = await unit.store.put([json], systemClock.nowSeconds())
   if (outcome?.status === 'stored') unit.publish(new LiveEvent(event, json, outcome.seq))
+  // Who listens now gets it; no query can have answered for it.
+  if (outcome?.status === 'ephemeral') unit.publish(new LiveEvent(event, json, Number.POSITIVE_INFINITY))
   return outcome ?? { status: 'failed', message: 'no answer' }
 }
 

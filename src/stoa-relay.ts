@@ -15,10 +15,12 @@ import {
   joinBuses,
   type LiveBus,
   type LiveEvent,
+  openWaitingRoom,
   type PolicyNotice,
   type RelayHost,
   type RelayOrder,
   type RelayStats,
+  requireFreePort,
   startRelay,
 } from './relay/index.ts'
 import { announcedTo, logStoreOptions, openStore } from './stoa-store.ts'
@@ -26,6 +28,9 @@ import { startThreadedRelay } from './stoa-threads.ts'
 
 /** More threads have to be asked for: the one store thread could not feed them. */
 const MAX_AUTO_THREADS = 8
+
+/** Only Linux lets threads, or a program and its successor, share a port and spreads connections between them. */
+const CAN_SHARE_PORT = process.platform === 'linux'
 
 /** A relay, in this thread or in several, with the store that it serves. */
 export interface RelayUnit {
@@ -55,6 +60,8 @@ export interface RelayUnitDeps {
   readonly self: string
   readonly offeredNips: readonly number[]
   readonly processId: string
+  /** Has the program before make way, and resolves when it is gone. With it, its clients wait at the port. */
+  readonly vacate?: (() => Promise<void>) | undefined
   /** Tells the other processes of new events, where there are any. */
   readonly processBus?: LiveBus
 }
@@ -66,8 +73,11 @@ export function startRelayUnit(deps: RelayUnitDeps): Promise<RelayUnit> {
   return threads === 1 ? startInline(deps) : startThreads(deps, threads)
 }
 
-async function startInline({ config, logger, http, processId, processBus, ...deps }: RelayUnitDeps) {
+async function startInline({ config, logger, http, processId, processBus, vacate, ...deps }: RelayUnitDeps) {
   const notify = notifyBy(logger)
+  const waitingRoom = vacate === undefined ? undefined : await openWaitingRoom(config.relay)
+  await vacate?.()
+  if (CAN_SHARE_PORT && waitingRoom === undefined) await requireFreePort(config.relay)
   const store = await openStore(config, notify)
   const { relayBus, mainBus } = createLocalBus()
   const others = processBus === undefined ? [] : [announcedTo(store, processBus)]
@@ -81,7 +91,8 @@ async function startInline({ config, logger, http, processId, processBus, ...dep
       bus: joinBuses(relayBus, ...others),
       fallback: http.handle,
       connectionPrefix: `${processId}.0.`,
-      reusePort: false,
+      reusePort: CAN_SHARE_PORT,
+      waitingRoom,
       notify,
     })
     return {
@@ -100,6 +111,7 @@ async function startInline({ config, logger, http, processId, processBus, ...dep
       },
     }
   } catch (error) {
+    waitingRoom?.close()
     await store.close()
     throw error
   }
@@ -140,13 +152,12 @@ async function startThreads(
 
 /**
  * Up to two processors are served best by one thread, which hands nothing over; more are shared by one thread for the
- * store and the others for sockets (docs/performance.md). Only Linux lets threads share a port.
+ * store and the others for sockets (docs/performance.md).
  */
 function threadCount(configured: 'auto' | number): number {
-  const isLinux = process.platform === 'linux'
-  if (configured !== 'auto') return isLinux ? configured : Math.min(configured, 2)
+  if (configured !== 'auto') return CAN_SHARE_PORT ? configured : Math.min(configured, 2)
   const processors = availableParallelism()
-  return isLinux && processors > 2 ? Math.min(processors, MAX_AUTO_THREADS) : 1
+  return CAN_SHARE_PORT && processors > 2 ? Math.min(processors, MAX_AUTO_THREADS) : 1
 }
 
 /** Parts say what happened as notices; here they become lines of the log. */

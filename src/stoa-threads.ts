@@ -38,6 +38,8 @@ export interface ThreadedRelayOptions {
   readonly ioThreads: number
   readonly store: Omit<LogStoreOptions, 'notify' | 'nowMs'>
   readonly applicationSocket: string
+  /** Has the program before make way; resolves when it is gone. */
+  readonly vacate?: (() => Promise<void>) | undefined
   readonly notify: (notice: StoreNotice | PolicyNotice) => void
   /** A thread died; the process cannot go on. */
   readonly onCrash: (thread: string, error: Error) => void
@@ -60,13 +62,13 @@ export interface ThreadedRelay {
 interface IoThreadOptions extends ThreadedRelayOptions {
   /** Told of each thread that is made. */
   readonly onWorker: (worker: Worker) => void
+  /** Told of each thread whose waiting room is open. */
+  readonly onWaiting: () => void
 }
 
 interface StoreThread {
   /** The main thread's line to the store. */
   readonly own: RemoteStore
-  /** The I/O threads' lines. */
-  readonly ports: readonly MessagePort[]
   readonly worker: Worker
   /** Resolves when the thread has come up. */
   readonly loaded: Promise<void>
@@ -77,14 +79,27 @@ interface StoreThread {
 /** A thread takes a fraction of a second to come up; one that takes longer will not come, and nobody should wait for it. */
 const THREAD_START_TIMEOUT_MS = 25_000
 
-/** Starts the thread that opens and owns the store. */
-function startStoreThread(options: ThreadedRelayOptions): StoreThread {
-  const channels = Array.from({ length: options.ioThreads + 1 }, () => new MessageChannel())
-  const theirs = channels.map(({ port1 }) => port1)
+/** Lines between the store's thread and those that use it. */
+interface Lines {
+  /** The ends of the store's thread. */
+  readonly theirs: readonly MessagePort[]
+  /** The end of the main thread. */
+  readonly own: MessagePort
+  /** The ends of the I/O threads. */
+  readonly ports: readonly MessagePort[]
+}
+
+function openLines(ioThreads: number): Lines {
+  const channels = Array.from({ length: ioThreads + 1 }, () => new MessageChannel())
   const [own, ...ports] = channels.map(({ port2 }) => port2)
+  return { theirs: channels.map(({ port1 }) => port1), own: own!, ports }
+}
+
+/** Starts the thread that opens and owns the store. */
+function startStoreThread(options: ThreadedRelayOptions, { theirs, own }: Lines): StoreThread {
   const worker = new Worker(new URL('./store-thread.ts', import.meta.url), {
     workerData: { options: options.store, ports: theirs } satisfies StoreThreadData,
-    transferList: theirs,
+    transferList: [...theirs],
     name: 'store',
   })
   const loaded = Promise.withResolvers<void>()
@@ -100,24 +115,37 @@ function startStoreThread(options: ThreadedRelayOptions): StoreThread {
       else reject(toAppError(message.code, message.message))
     })
   })
-  return { own: new RemoteStore(own!), ports, worker, loaded: loaded.promise, ready }
+  return { own: new RemoteStore(own), worker, loaded: loaded.promise, ready }
 }
 
 /** Starts the store thread and the I/O threads, all on one port. */
 export async function startThreadedRelay(options: ThreadedRelayOptions): Promise<ThreadedRelay> {
-  if (options.ioThreads > 1) await requireFreePort(options.settings)
-  const { own: store, ports, worker: storeWorker, loaded, ready } = startStoreThread(options)
+  const { vacate, ioThreads } = options
+  if (vacate === undefined) await requireFreePort(options.settings)
+  const lines = openLines(ioThreads)
+  const { ports } = lines
   let isStopping = false
   const crashed = (thread: string) => (error: Error) => {
     if (!isStopping) options.onCrash(thread, error)
   }
   const settings = shareOf(options.settings, ports.length)
+  const gathered = Promise.withResolvers<void>()
+  let waiting = 0
+  const onWaiting = (): void => {
+    if (++waiting === ioThreads) gathered.resolve()
+  }
   // They load their code while the store recovers, and open the port when it has.
   const workers: Worker[] = []
   const onWorker = (worker: Worker): void => void workers.push(worker)
-  const starting = startIoThreads({ ...options, settings, onWorker }, ports, crashed('relay'))
+  const starting = startIoThreads({ ...options, settings, onWorker, onWaiting }, ports, crashed('relay'))
   // It may fail while the store is still awaited; the failure is met below.
-  starting.catch(() => {})
+  starting.catch(gathered.reject)
+  gathered.promise.catch(() => {})
+  if (vacate !== undefined) {
+    await inTime(gathered.promise, 'relay')
+    await vacate()
+  }
+  const { own: store, worker: storeWorker, loaded, ready } = startStoreThread(options, lines)
   try {
     await inTime(loaded, 'store')
     await ready
@@ -212,8 +240,7 @@ function startIoThread(
   index: number,
   onCrash: (error: Error) => void,
 ): Promise<IoThread> {
-  const { settings, access, version, self, offeredNips, processId, applicationSocket, ioThreads, host } =
-    options
+  const { settings, access, version, self, offeredNips, processId, applicationSocket, vacate, host } = options
   const store = ports[index]!
   const data: IoThreadData = {
     // One of them is enough for the Unix socket, and only one can have it.
@@ -226,7 +253,9 @@ function startIoThread(
     store,
     applicationSocket,
     bus: busName(),
-    reusePort: ioThreads > 1,
+    // So that a successor can come in beside it, too.
+    reusePort: process.platform === 'linux',
+    waits: vacate !== undefined,
   }
   const worker = new Worker(new URL('./io-thread.ts', import.meta.url), {
     workerData: data,
@@ -271,6 +300,9 @@ function startIoThread(
           return
         case 'failed':
           reject(toAppError(message.code, message.message))
+          return
+        case 'waiting':
+          options.onWaiting()
           return
         case 'notice':
           options.notify(message.notice)

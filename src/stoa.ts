@@ -4,12 +4,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import type { BatchVerifier, RunningStoa, StoreReport } from './cli/index.ts'
 import type { Config } from './config/index.ts'
 import type { EventStore } from './events/index.ts'
-import { verifyLogStore } from './events/log/index.ts'
-import { systemClock } from './kernel/index.ts'
+import { folderOwner, verifyLogStore } from './events/log/index.ts'
+import { AppError, systemClock } from './kernel/index.ts'
 import { loadSnapshot } from './moderation/index.ts'
 import {
   createHttpServer,
@@ -28,6 +29,10 @@ import { logStoreOptions, openStore } from './stoa-store.ts'
 /** Inside the data folder. */
 const ACCESS_FILE = 'access.json'
 const KEYS_FOLDER = 'keys'
+
+/** Longer than a stop may take. */
+const MAKE_WAY_TIMEOUT_MS = 40_000
+const MAKE_WAY_LOOK_MS = 10
 
 /** Names (05), membership (43), reports (56), management (86), HTTP authentication (98): served beside the relay. */
 const OFFERED_NIPS = [43, 56]
@@ -52,16 +57,22 @@ export async function verifyEventStore(config: Config): Promise<StoreReport> {
   return verifyLogStore(logStoreOptions(config).folder)
 }
 
+interface StartDeps {
+  readonly logger: Logger
+  /** Take the place of the program that runs on this data folder. */
+  readonly takesOver?: boolean
+}
+
 /** Starts everything that this process is for. Throws `STORE_LOCKED`, `RELAY_LISTEN_FAILED` and their like. */
 export async function startStoa(
   config: Config,
-  { logger }: { readonly logger: Logger },
+  { logger, takesOver = false }: StartDeps,
 ): Promise<RunningStoa> {
   const startedMs = performance.now()
   const endings = new Endings()
   let current = config
   try {
-    const { unit, shared, metrics } = await startParts(config, () => current, logger, endings)
+    const { unit, shared, metrics } = await startParts(config, () => current, { logger, takesOver }, endings)
     registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
     await shared.follow(unit)
     const address = `${urlHost(config.relay.host)}:${unit.port}`
@@ -84,7 +95,12 @@ export async function startStoa(
 }
 
 /** Starts the parts in their order; each leaves behind how it is ended. */
-async function startParts(config: Config, current: () => Config, logger: Logger, endings: Endings) {
+async function startParts(
+  config: Config,
+  current: () => Config,
+  { logger, takesOver }: Required<StartDeps>,
+  endings: Endings,
+) {
   const { roles } = config.process
   const dataDir = resolve(config.data.dir)
   const metrics = createMetricsRegistry()
@@ -125,6 +141,7 @@ async function startParts(config: Config, current: () => Config, logger: Logger,
     self: relaySigner.publicKey,
     offeredNips: office === undefined ? [] : OFFERED_NIPS,
     processId,
+    vacate: takesOver ? makingWay(config, logger) : undefined,
     ...(shared.processBus !== undefined && { processBus: shared.processBus }),
   })
   office?.serve(unit)
@@ -133,6 +150,33 @@ async function startParts(config: Config, current: () => Config, logger: Logger,
   sweep.unref()
   endings.add(() => clearInterval(sweep))
   return { unit, shared, metrics }
+}
+
+/** How the program that runs on this data folder is asked to make way; undefined when none does. */
+function makingWay(config: Config, logger: Logger): (() => Promise<void>) | undefined {
+  const { folder } = logStoreOptions(config)
+  const pid = config.store.engine === 'log' ? folderOwner(folder) : undefined
+  if (pid === undefined) return undefined
+  return async () => {
+    logger.info({ pid }, 'stoa.taking_over')
+    process.kill(pid, 'SIGTERM')
+    const deadlineMs = performance.now() + MAKE_WAY_TIMEOUT_MS
+    while (folderOwner(folder) === pid || isRunning(pid)) {
+      if (performance.now() > deadlineMs) {
+        const text = `Process ${pid} does not end; it has ${folder} open.`
+        throw new AppError('STORE_LOCKED', text, { facts: { pid, folder } })
+      }
+      await delay(MAKE_WAY_LOOK_MS)
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 /** A process that is not for Nostr clients has the port for HTTP, and lets no client in. */

@@ -33,9 +33,13 @@ export interface IoThreadData {
   /** Where the application answers everything that is not the relay's. */
   readonly applicationSocket: string
   readonly reusePort: boolean
+  /** Open the port at once, beside the program that still has it, and let clients wait until the store is there. */
+  readonly waits: boolean
 }
 
 export type IoThreadMessage =
+  /** Its waiting room is open. */
+  | { readonly say: 'waiting' }
   | { readonly say: 'ready'; readonly port: number; readonly verifier: string }
   | { readonly say: 'stats'; readonly stats: RelayStats }
   | { readonly say: 'notice'; readonly notice: PolicyNotice }

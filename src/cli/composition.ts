@@ -36,7 +36,11 @@ export interface StoreReport {
 }
 
 export interface Composition {
-  startStoa(config: Config, deps: { readonly logger: Logger }): Promise<RunningStoa>
+  /** @param deps.takesOver take the place of the program that runs on the data folder; nobody is refused meanwhile. */
+  startStoa(
+    config: Config,
+    deps: { readonly logger: Logger; readonly takesOver?: boolean },
+  ): Promise<RunningStoa>
   /** @throws AppError STORE_LOCKED when a running program holds the data folder. */
   openEventStore(config: Config): Promise<EventStore>
   createEventVerifier(config: Config): BatchVerifier | Promise<BatchVerifier>

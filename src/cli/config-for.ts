@@ -8,6 +8,7 @@ const SETTING_OF_OPTION: Readonly<Record<string, { readonly flag: string; readon
   host: { flag: '--host', key: 'relay.host' },
   port: { flag: '--port', key: 'relay.port' },
   threads: { flag: '--threads', key: 'relay.threads' },
+  roles: { flag: '--roles', key: 'process.roles' },
 }
 
 /** Loads the configuration as the environment and the flags of a command ask for it. */

@@ -5,7 +5,7 @@ import { AppError } from '../kernel/index.ts'
 import { createLogger, type Logger } from '../platform/index.ts'
 import type { RunningStoa } from './composition.ts'
 import { configFor } from './config-for.ts'
-import { type CliCommand, type CliContext, EXIT, EXIT_CODES_HELP } from './context.ts'
+import { type CliCommand, type CliContext, EXIT, EXIT_CODES_HELP, hasFlag } from './context.ts'
 
 /** A stop that takes longer has met something that does not end; the data is safe, so the process goes. */
 const STOP_TIMEOUT_MS = 30_000
@@ -16,6 +16,11 @@ export const startCommand: CliCommand = {
       .option('--host <address>', 'address to listen on (relay.host)')
       .option('--port <number>', 'port for WebSocket and HTTP, 0 for any free one (relay.port)')
       .option('--threads <number>', 'threads of the relay, or auto (relay.threads)')
+      .option('--roles <list>', 'what this process does: relay,api,jobs (process.roles)')
+      .option(
+        '--takeover',
+        'take the place of the program that runs on the data folder, without refusing a client',
+      )
       .addHelpText(
         'after',
         `
@@ -26,7 +31,8 @@ Examples:
   stoa start                                     on http://localhost:7777, data in ./data
   stoa start --data /var/lib/stoa --host 0.0.0.0 --port 80
   STOA_RELAY__NAME="My relay" stoa start
-  stoa start --config /etc/stoa.toml`,
+  stoa start --config /etc/stoa.toml
+  stoa start --takeover                          a new version in the place of the running one`,
       )
       .action(async () => finish(await start(command, context)))
   },
@@ -36,7 +42,7 @@ async function start(command: Command, context: CliContext): Promise<number> {
   const { config } = configFor(command, context)
   const logger = createLogger(config.log)
   const { startStoa } = await context.compose()
-  const stoa = await startStoa(config, { logger })
+  const stoa = await startStoa(config, { logger, takesOver: hasFlag(command, 'takeover') })
   for (const line of stoa.summary()) context.stdout.write(`${line}\n`)
 
   const stopReloading = reloadOnHangup({

@@ -9,3 +9,4 @@ export type {
   PutOutcome,
   StoreStats,
 } from './store.ts'
+export { type TimeRange, type TimeWindow, type TimeWindowOptions, timeWindows } from './time-windows.ts'

@@ -34,8 +34,11 @@ export interface ModerationDeps {
   readonly bus: MessageBus
   readonly store: Pick<EventStore, 'query' | 'remove'>
   readonly publish: Publish
-  /** Levels that another part of the program knows; read again and again, so that a lost message does no harm. */
-  readonly levels?: () => Promise<Levels>
+  /**
+   * Levels that another part of the program knows, read again and again, so that a lost message does no harm. Undefined
+   * until it knows them: those of the last time are good until then.
+   */
+  readonly levels?: () => Promise<Levels | undefined>
   /** Keys whose level stands in the configuration: their reports count for more. */
   readonly configuredLevels: () => {
     readonly members: readonly string[]
@@ -87,6 +90,8 @@ export interface ModerationStatus {
 export const MAX_CHANGES = 500
 /** Of a WebSocket close frame, less what the text may be wrapped in. */
 const MAX_CLOSE_TEXT_BYTES = 120
+/** No address, key or id of a connection is longer. */
+const MAX_SELECTOR_CHARACTERS = 200
 /** How often it looks whether the database has become ready. */
 const LOOK_MS = 1_000
 
@@ -200,6 +205,7 @@ class RunningModeration implements Moderation {
   ): Promise<ModerationOutcome<{ readonly closed: number }>> {
     if (Buffer.byteLength(text) > MAX_CLOSE_TEXT_BYTES) return TEXT_TOO_LONG
     const [subject = ''] = Object.values(whom)
+    if (subject === '' || subject.length > MAX_SELECTOR_CHARACTERS) return NOBODY_NAMED
     const written = await this.#database.write(async ({ audit }) => {
       audit({ ...by, action: 'relay.disconnected', subject, after: { ...whom, text } })
       return accepted(undefined)
@@ -237,7 +243,7 @@ class RunningModeration implements Moderation {
     for (const stop of this.#stopHearing) stop()
     await this.#rounds.settled()
     await this.#access.settled()
-    await this.#removals.settled()
+    await this.#removals.stop()
     await this.held.settled()
     await this.#intake.settled()
   }
@@ -316,3 +322,4 @@ class RunningModeration implements Moderation {
 
 const TOO_MANY_CHANGES = refuse('INVALID', `At most ${MAX_CHANGES} changes are made at once.`)
 const TEXT_TOO_LONG = refuse('INVALID', `The text of a close has at most ${MAX_CLOSE_TEXT_BYTES} bytes.`)
+const NOBODY_NAMED = refuse('INVALID', 'Connections are named by their id, a key or an address.')

@@ -28,6 +28,7 @@ const MAX_REMOVALS_READ = 10_000
 export class Removals {
   readonly #deps: RemovalsDeps
   readonly #turns = new Turns(2)
+  #isStopping = false
 
   constructor(deps: RemovalsDeps) {
     this.#deps = deps
@@ -61,8 +62,10 @@ export class Removals {
     return this.#turns.isFull ? this.#turns.settled() : this.#turns.take(() => this.#runNow())
   }
 
-  settled(): Promise<void> {
-    return this.#turns.settled()
+  /** What is left of a long removal is done after the next start. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#turns.settled()
   }
 
   async #runNow(): Promise<void> {
@@ -80,8 +83,9 @@ export class Removals {
       for (const { what, subject } of planned)
         if (what === 'author') removed += await this.#removeAuthor(subject)
       if (removed > 0) logger.info({ events: removed }, 'moderation.events_removed')
-      // Only what was just done, and for the last time: a row may have got a later time meanwhile.
-      for (const { what, subject, until } of planned.filter((row) => row.until <= nowSeconds)) {
+      if (this.#isStopping) return accepted(undefined)
+      // What was done for the last time, unless it was planned anew meanwhile.
+      for (const { what, subject, until } of planned.filter(({ until }) => until <= nowSeconds)) {
         await db
           .deleteFrom('moderation_removals')
           .where('what', '=', what)
@@ -103,7 +107,7 @@ export class Removals {
       const removed = ids.length === 0 ? 0 : await store.remove(ids)
       total += removed
       // What cannot be removed would otherwise be found for ever.
-      if (removed === 0) return total
+      if (removed === 0 || this.#isStopping) return total
     }
   }
 }

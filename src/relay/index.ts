@@ -16,9 +16,16 @@ export { isIpRange } from './ip-ranges.ts'
 export { type HttpFallback, requireFreePort } from './listener.ts'
 export { createLocalBus, joinBuses, type LiveBus, type LiveListener } from './live-bus.ts'
 export type { RelayOrder } from './orders.ts'
-export type { PolicyNotice } from './policies/index.ts'
+export {
+  createWritePolicies,
+  type PolicyNotice,
+  type Verdict,
+  type WriteContext,
+  type WritePolicies,
+} from './policies/index.ts'
 export { createProcessBus, type ProcessBus, type ProcessBusCounters } from './process-bus.ts'
 export { type Relay, type RelayDeps, startRelay } from './relay.ts'
 export { createLonelyHost, type HostAnswer, type RelayHost, UsedEvents } from './relay-host.ts'
 export type { RelaySettings } from './settings.ts'
 export { createThreadBus } from './thread-bus.ts'
+export { openWaitingRoom, type WaitingRoom } from './waiting-room.ts'

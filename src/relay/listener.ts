@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { AppError } from '../kernel/index.ts'
 import { isRelayInformationRequest, RELAY_INFORMATION_MEDIA_TYPE } from '../nostr/index.ts'
 import type { Admitted, ConnectionRefusal, ConnectionVerdict } from './connection-checks.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 import { checkUpgrade, writeUpgradeRefusal, writeUpgradeResponse } from './websocket/index.ts'
 
 /** Answers requests that are neither an upgrade nor for the relay information document. */
@@ -15,6 +16,8 @@ export interface ListenerDeps {
   readonly port: number
   /** Lets several threads accept on one port. */
   readonly reusePort: boolean
+  /** Has the port already, and clients who wait. */
+  readonly waitingRoom?: WaitingRoom | undefined
   /** JSON text of the NIP-11 document. */
   readonly information: () => string
   readonly fallback: HttpFallback
@@ -50,7 +53,8 @@ const RETRY_AFTER_SECONDS = 10
 /** Opens the one port: WebSocket upgrades and NIP-11 at `/`, everything else to the application. */
 export async function listen(deps: ListenerDeps): Promise<Listener> {
   const server = createRelayServer(deps)
-  await startListening(server, deps)
+  if (deps.waitingRoom === undefined) await startListening(server, deps)
+  else deps.waitingRoom.moveInto(server)
   // A TCP server's address is an AddressInfo.
   const { port } = server.address() as AddressInfo
   if (deps.unixSocket === '') return { port, close: () => closeServer(server) }

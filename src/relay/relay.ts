@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventStore } from '../events/index.ts'
 import { type Clock, systemClock } from '../kernel/index.ts'
 import { reason } from '../nostr/index.ts'
@@ -32,6 +32,7 @@ import { Requests } from './requests.ts'
 import { type Connection, createSession, type Session } from './session.ts'
 import type { RelaySettings } from './settings.ts'
 import { Submissions } from './submissions.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 import { Flusher, SharedReads, WebSocketConnection, type WebSocketShared } from './websocket/index.ts'
 
 /** Below this many unsent bytes a client is read to again. */
@@ -63,6 +64,8 @@ export interface RelayDeps {
   readonly connectionPrefix: string
   /** Lets several threads accept on one port. */
   readonly reusePort: boolean
+  /** Has the port already, and clients who wait; the relay lets them in. */
+  readonly waitingRoom?: WaitingRoom | undefined
   readonly clock?: Clock
 }
 
@@ -215,13 +218,14 @@ class RunningRelay implements Relay {
   }
 
   async listen(): Promise<void> {
-    const { settings, fallback, reusePort } = this.#deps
+    const { settings, fallback, reusePort, waitingRoom } = this.#deps
     try {
       this.#listener = await listen({
         host: settings.host,
         port: settings.port,
         unixSocket: settings.unixSocket,
         reusePort,
+        waitingRoom,
         information: () => this.#information,
         fallback,
         check: (request) => this.#checks.check(request),
@@ -281,6 +285,8 @@ class RunningRelay implements Relay {
   }
 
   async stop(): Promise<void> {
+    // Who has knocked by now is let in: the system would reset a connection that nobody has accepted.
+    await nextTurn()
     const closed = this.#listener?.close()
     await this.#intake.idle()
     this.#leaveBus()

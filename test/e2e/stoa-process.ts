@@ -34,6 +34,8 @@ export interface StoaOptions {
   readonly port?: number
   /** With accounts, moderation and the console, which need a database; a relay alone when absent. */
   readonly hasOffice?: boolean
+  /** Take the place of the one that runs on the data folder. */
+  readonly takesOver?: boolean
 }
 
 /** How a process ended: one of the two is null. */
@@ -73,9 +75,17 @@ export class Stage {
   }
 
   /** `stoa start`, not waited for. */
-  launch({ dataDir = this.folder(), env = {}, threads, port = 0, hasOffice }: StoaOptions = {}): StoaProcess {
+  launch({
+    dataDir = this.folder(),
+    env = {},
+    threads,
+    port = 0,
+    hasOffice,
+    takesOver,
+  }: StoaOptions = {}): StoaProcess {
     const roles = hasOffice === true ? {} : { STOA_PROCESS__ROLES: 'relay' }
     const args = ['start', '--data', dataDir, '--port', String(port)]
+    if (takesOver === true) args.push('--takeover')
     if (threads !== undefined) args.push('--threads', String(threads))
     return this.#spawn(args, { ...roles, ...env }, dataDir)
   }

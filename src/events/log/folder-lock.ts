@@ -31,6 +31,13 @@ export function lockFolder(folder: string): FolderLock {
   throw new AppError('STORE_LOCKED', `The event store in ${folder} is being opened by another process.`)
 }
 
+/** The process that has this data folder open; undefined when none has. */
+export function folderOwner(folder: string): number | undefined {
+  const found = read(join(folder, 'lock'))
+  const owner = found === undefined ? undefined : parseOwner(found)
+  return owner !== undefined && isAlive(owner) ? owner.pid : undefined
+}
+
 interface Owner {
   readonly pid: number
   /** Tells this process from an older one with the same number; empty where the system does not say. */

@@ -1,3 +1,4 @@
+export { folderOwner } from './folder-lock.ts'
 export { type LogStore, type LogStoreOptions, openLogStore } from './log-store.ts'
 export type { StoreNotice } from './notices.ts'
 export { RemoteStore } from './remote/remote-store.ts'

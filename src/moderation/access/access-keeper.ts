@@ -12,7 +12,7 @@ import type { DatabaseAccess, Writing } from '../database-access.ts'
 import type { ModerationMessage } from '../messages.ts'
 import { type ModerationOutcome, refuse } from '../refusal.ts'
 import { Turns } from '../turns.ts'
-import { asTold, changesFor, isEmpty, type Levels, sameLists, withChanges, withLevels } from './lists.ts'
+import { asTold, changesFor, type Levels, sameLists, withChanges, withLevels } from './lists.ts'
 import { planChange } from './plan-change.ts'
 import { readLists, readVersion, type VersionedLists } from './read-lists.ts'
 import type { AccessSnapshot } from './snapshot.ts'
@@ -34,8 +34,8 @@ export interface AccessKeeperDeps {
   readonly snapshot: AccessSnapshot
   readonly relay: RelayControl
   readonly announce: (message: ModerationMessage) => void
-  /** All levels that another part of the program knows (members, subscribers, trusted authors). */
-  readonly levels?: (() => Promise<Levels>) | undefined
+  /** All levels that another part of the program knows (members, subscribers, trusted authors); undefined until it does. */
+  readonly levels?: (() => Promise<Levels | undefined>) | undefined
   readonly maxEntries: number
   readonly clock: Clock
   readonly logger: Logger
@@ -62,8 +62,8 @@ export class AccessKeeper {
   #version: bigint | undefined
   /** What people decided. */
   #decided: AccessListsData
-  /** Levels from elsewhere. */
-  #levels: Levels = {}
+  /** Levels from elsewhere; those of the file until somebody knows better. */
+  #levels: Levels
   /** What the relay knows: both together. */
   #told: AccessListsData
   /** What the file holds; undefined when nobody knows. */
@@ -78,6 +78,7 @@ export class AccessKeeper {
     this.#deps = deps
     const { lists, isDamaged } = deps.snapshot
     this.#decided = lists
+    this.#levels = lists.levels
     this.#told = lists
     this.#saved = isDamaged ? undefined : lists
     this.#lists = AccessLists.fromJSON(lists)
@@ -230,7 +231,7 @@ export class AccessKeeper {
       return accepted(await readLists(db))
     })
     if (!outcome.ok) return
-    if (levels !== undefined) this.#levels = await levels()
+    this.#levels = levels === undefined ? {} : ((await levels()) ?? this.#levels)
     const read = outcome.value
     if (read === undefined && levels === undefined) return this.#save()
     if (read?.version === 0n && this.#version === undefined && !(await this.#adoptFirst(read))) return
@@ -245,22 +246,20 @@ export class AccessKeeper {
 
   /**
    * The database knows of no decision, and this process reads it for the first time. If the file knows some, the database
-   * was made anew: what is in the file is decided once more, rather than letting everybody in who was banned.
+   * was made anew: what is in the file is decided once more, rather than letting everybody in who was banned. Not so
+   * levels: nobody can tell which of them were decided here.
    *
    * @returns whether the lists of the database may be taken over.
    */
-  async #adoptFirst({ version, lists }: VersionedLists): Promise<boolean> {
+  async #adoptFirst({ version }: VersionedLists): Promise<boolean> {
     const { snapshot } = this.#deps
     if (snapshot.isDamaged) {
       // Nobody knows who was banned: the relay stays closed until an operator decides something.
       this.#warnOnce('moderation.lists_lost')
       return false
     }
-    const changes = isEmpty(snapshot.lists) ? [] : changesFor(snapshot.lists, this.#levels)
+    const changes = changesFor(snapshot.lists)
     if (changes.length === 0) return true
-    // Then the version before is known, and what is restored is told like any other change.
-    this.#version = version
-    this.#decided = lists
     const restored = await this.#commitNow(async ({ tx, apply }) => {
       const { version: now } = await tx
         .selectFrom('moderation_state')
@@ -269,8 +268,6 @@ export class AccessKeeper {
       return now === version ? apply(changes, SYSTEM) : accepted(0)
     })
     if (!restored.ok) {
-      this.#version = undefined
-      this.#decided = snapshot.lists
       this.#warnOnce('moderation.lists_not_restored', restored.refusal.text)
     } else if (restored.value > 0) {
       this.#deps.logger.warn({ entries: restored.value }, 'moderation.lists_restored')

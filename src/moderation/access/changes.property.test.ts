@@ -68,13 +68,11 @@ test('what is written into the tables is what the same changes make of the lists
   )
 })
 
-test('lists can be made anew from the changes that they come down to', () => {
+test('lists without levels can be made anew from the changes that they come down to', () => {
   fc.assert(
     fc.property(fc.array(anyChange, { maxLength: 30 }), (changes) => {
-      const lists = withChanges(EMPTY_ACCESS_LISTS, changes)
-      expect(withChanges(EMPTY_ACCESS_LISTS, changesFor(lists, {}))).toSatisfy((again) =>
-        sameLists(again, lists),
-      )
+      const lists = { ...withChanges(EMPTY_ACCESS_LISTS, changes), levels: {} }
+      expect(withChanges(EMPTY_ACCESS_LISTS, changesFor(lists))).toSatisfy((again) => sameLists(again, lists))
     }),
   )
 })

@@ -1,12 +1,6 @@
 /** Small computations on the lists as plain data. */
 import { isDeepStrictEqual } from 'node:util'
-import {
-  type AccessChange,
-  AccessLists,
-  type AccessListsData,
-  EMPTY_ACCESS_LISTS,
-  type GrantedLevel,
-} from '../../relay/index.ts'
+import { type AccessChange, AccessLists, type AccessListsData, type GrantedLevel } from '../../relay/index.ts'
 
 /** Levels of keys that another part of the program knows: members, subscribers, trusted authors. */
 export type Levels = Readonly<Record<string, GrantedLevel>>
@@ -28,10 +22,6 @@ export function withLevels(lists: AccessListsData, levels: Levels, nowSeconds: n
 /** Do they say the same, in whatever order? */
 export function sameLists(one: AccessListsData, other: AccessListsData): boolean {
   return isDeepStrictEqual(ordered(one), ordered(other))
-}
-
-export function isEmpty(lists: AccessListsData): boolean {
-  return sameLists(lists, EMPTY_ACCESS_LISTS)
 }
 
 function ordered(lists: AccessListsData): AccessListsData {
@@ -56,8 +46,8 @@ export function asTold(changes: readonly AccessChange[], told: AccessListsData):
   })
 }
 
-/** Changes that make these lists of empty ones, but for levels that `levels` has just so. */
-export function changesFor(lists: AccessListsData, levels: Levels): readonly AccessChange[] {
+/** Changes that make these lists of empty ones, but for the levels. */
+export function changesFor(lists: AccessListsData): readonly AccessChange[] {
   const { maxConnections, information } = lists
   const reasons = Object.entries<string>
   return [
@@ -75,9 +65,6 @@ export function changesFor(lists: AccessListsData, levels: Levels): readonly Acc
     ...lists.allowedKinds.map((kind): AccessChange => ({ do: 'allow-kind', kind })),
     ...lists.deniedKinds.map((kind): AccessChange => ({ do: 'disallow-kind', kind })),
     ...lists.unlimitedIps.map((ip): AccessChange => ({ do: 'unlimit-ip', ip })),
-    ...Object.entries(lists.levels)
-      .filter(([pubkey, level]) => !isDeepStrictEqual(level, levels[pubkey]))
-      .map(([pubkey, level]): AccessChange => ({ do: 'set-level', pubkey, ...level })),
     ...(lists.maintenance ? [{ do: 'set-maintenance', maintenance: true } as const] : []),
     ...(maxConnections === undefined ? [] : [{ do: 'set-max-connections', maxConnections } as const]),
     ...(Object.keys(information).length === 0 ? [] : [{ do: 'set-information', ...information } as const]),
