@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import type { BatchVerifier, RunningStoa, StoreReport } from './cli/index.ts'
-import type { Config } from './config/index.ts'
+import type { Config, FlagOverride, LoadedConfig } from './config/index.ts'
 import type { EventStore } from './events/index.ts'
 import { folderOwner, verifyLogStore } from './events/log/index.ts'
 import { AppError, systemClock } from './kernel/index.ts'
@@ -23,11 +23,13 @@ import { openKeyring } from './signer/index.ts'
 import { registerMetrics } from './stoa-metrics.ts'
 import { type Office, openOffice } from './stoa-office.ts'
 import { notifyBy, type RelayUnit, startRelayUnit } from './stoa-relay.ts'
+import { LiveSettings } from './stoa-settings.ts'
 import { openShared } from './stoa-shared.ts'
 import { logStoreOptions, openStore } from './stoa-store.ts'
 
 /** Inside the data folder. */
 const ACCESS_FILE = 'access.json'
+const SETTINGS_FILE = 'settings.json'
 const KEYS_FOLDER = 'keys'
 
 /** Longer than a stop may take. */
@@ -59,20 +61,27 @@ export async function verifyEventStore(config: Config): Promise<StoreReport> {
 
 interface StartDeps {
   readonly logger: Logger
+  /** Reads the configuration again, with what operators have changed on top. */
+  readonly load: (overrides: readonly FlagOverride[]) => LoadedConfig
   /** Take the place of the program that runs on this data folder. */
   readonly takesOver?: boolean
 }
 
 /** Starts everything that this process is for. Throws `STORE_LOCKED`, `RELAY_LISTEN_FAILED` and their like. */
 export async function startStoa(
-  config: Config,
-  { logger, takesOver = false }: StartDeps,
+  started: Config,
+  { logger, load, takesOver = false }: StartDeps,
 ): Promise<RunningStoa> {
   const startedMs = performance.now()
   const endings = new Endings()
-  let current = config
   try {
-    const { unit, shared, metrics } = await startParts(config, () => current, { logger, takesOver }, endings)
+    const path = join(resolve(started.data.dir), SETTINGS_FILE)
+    const settings = await LiveSettings.open({ path, load })
+    const config = settings.current
+    const { unit, shared, metrics } = await startParts(settings, { logger, takesOver }, endings)
+    settings.applyBy(
+      async (next) => void (await unit.obey({ do: 'configure', settings: relaySettings(next) })),
+    )
     registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
     await shared.follow(unit)
     const address = `${urlHost(config.relay.host)}:${unit.port}`
@@ -81,9 +90,9 @@ export async function startStoa(
     return {
       addresses: [`ws://${address}`],
       summary: () => summaryOf(config, unit, address, tookMs),
-      reload: async (next) => {
-        await unit.obey({ do: 'configure', settings: relaySettings(next) })
-        current = next
+      reload: async () => {
+        await settings.reload()
+        return settings.current
       },
       stop: () => endings.run(),
     }
@@ -96,11 +105,11 @@ export async function startStoa(
 
 /** Starts the parts in their order; each leaves behind how it is ended. */
 async function startParts(
-  config: Config,
-  current: () => Config,
-  { logger, takesOver }: Required<StartDeps>,
+  settings: LiveSettings,
+  { logger, takesOver }: Required<Pick<StartDeps, 'logger' | 'takesOver'>>,
   endings: Endings,
 ) {
+  const config = settings.current
   const { roles } = config.process
   const dataDir = resolve(config.data.dir)
   const metrics = createMetricsRegistry()
@@ -127,7 +136,7 @@ async function startParts(
   const snapshot = await loadSnapshot(accessFile)
   endings.add(() => unit?.stop())
   if (config.store.engine === 'postgres' || roles.length > 1) {
-    office = openOffice({ config: current, shared, relaySigner, accessFile, snapshot, logger })
+    office = openOffice({ config: () => settings.current, shared, relaySigner, accessFile, snapshot, logger })
     const { stop } = office
     endings.add(stop)
   }

@@ -1,7 +1,7 @@
 /** What the threads of one process are started with and tell each other, apart from the store's own traffic. */
 import type { MessagePort } from 'node:worker_threads'
 import type { LogStoreOptions, StoreNotice } from './events/log/index.ts'
-import type { AccessListsData, PolicyNotice, RelayOrder, RelaySettings, RelayStats } from './relay/index.ts'
+import type { AccessListsData, PolicyNotice, RelaySettings, RelayStats } from './relay/index.ts'
 import type { ThreadAnswer, ThreadCall } from './thread-calls.ts'
 
 export interface StoreThreadData {
@@ -47,7 +47,7 @@ export type IoThreadMessage =
   | { readonly say: 'failed'; readonly code: string; readonly message: string }
   /** It asks the relay's host (`RelayHost`). */
   | ({ readonly say: 'call' } & ThreadCall)
-  /** It answers what the main thread has asked of it (`RelayControl`). */
+  /** It answers what the main thread has asked of it . */
   | ({ readonly say: 'answer' } & ThreadAnswer)
 
 /** What the main thread tells an I/O thread. */
@@ -55,9 +55,3 @@ export type IoThreadCommand =
   | { readonly do: 'stop' }
   | ({ readonly do: 'call' } & ThreadCall)
   | ({ readonly do: 'answer' } & ThreadAnswer)
-
-/** What the main thread may ask of a relay in another thread. */
-export interface RelayControl {
-  obey(order: RelayOrder): number
-  connections(): unknown
-}

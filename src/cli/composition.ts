@@ -2,8 +2,9 @@
  * What the commands need of the composition root. It is handed to them and loaded only when a command asks for it,
  * so that `--help` loads nothing and a test can bring a store of its own.
  */
-import type { Config } from '../config/index.ts'
+import type { Config, FlagOverride, LoadedConfig } from '../config/index.ts'
 import type { EventStore } from '../events/index.ts'
+import type { IntakePolicies } from '../mirrors/index.ts'
 import type { NostrEvent } from '../nostr/index.ts'
 import type { Logger } from '../platform/index.ts'
 
@@ -12,8 +13,11 @@ export interface RunningStoa {
   readonly addresses: readonly string[]
   /** At most ten lines for the person who started it: what runs, where, where the data is. */
   summary(): readonly string[]
-  /** Takes over what may change without a restart. Rejects when the settings cannot be; nothing has changed then. */
-  reload?(config: Config): Promise<void>
+  /**
+   * Reads the configuration again and takes over what may change without a restart; resolves to what is in force now.
+   * Rejects when it cannot be; nothing has changed then.
+   */
+  reload?(): Promise<Config>
   /** Finishes what was begun, then lets go of sockets, threads and files. */
   stop(): Promise<void>
 }
@@ -29,6 +33,10 @@ export interface BatchVerifier {
   close?(): void | Promise<void>
 }
 
+export interface ClosablePolicies extends IntakePolicies {
+  close(): void
+}
+
 export interface StoreReport {
   readonly isSound: boolean
   /** One line each for people: what was looked at, what was found. */
@@ -36,14 +44,23 @@ export interface StoreReport {
 }
 
 export interface Composition {
-  /** @param deps.takesOver take the place of the program that runs on the data folder; nobody is refused meanwhile. */
+  /**
+   * @param deps.load reads the configuration again, with what operators have changed on top.
+   * @param deps.takesOver take the place of the program that runs on the data folder; nobody is refused meanwhile.
+   */
   startStoa(
     config: Config,
-    deps: { readonly logger: Logger; readonly takesOver?: boolean },
+    deps: {
+      readonly logger: Logger
+      readonly load: (overrides: readonly FlagOverride[]) => LoadedConfig
+      readonly takesOver?: boolean
+    },
   ): Promise<RunningStoa>
   /** @throws AppError STORE_LOCKED when a running program holds the data folder. */
   openEventStore(config: Config): Promise<EventStore>
   createEventVerifier(config: Config): BatchVerifier | Promise<BatchVerifier>
+  /** The relay's rules for events from elsewhere; absent: none but those that cannot be switched off. */
+  createWritePolicies?(config: Config, store: EventStore): Promise<ClosablePolicies>
   /** Reads the whole store and checks every checksum; changes nothing. @throws AppError STORE_LOCKED */
   verifyEventStore(config: Config): Promise<StoreReport>
 }

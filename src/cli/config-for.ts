@@ -11,8 +11,16 @@ const SETTING_OF_OPTION: Readonly<Record<string, { readonly flag: string; readon
   roles: { flag: '--roles', key: 'process.roles' },
 }
 
-/** Loads the configuration as the environment and the flags of a command ask for it. */
-export function configFor(command: Command, { env, cwd }: CliContext): LoadedConfig {
+/**
+ * Loads the configuration as the environment and the flags of a command ask for it.
+ *
+ * @param overrides what stands above all of that: what operators have changed in a running program.
+ */
+export function configFor(
+  command: Command,
+  { env, cwd }: Pick<CliContext, 'env' | 'cwd'>,
+  overrides: readonly FlagOverride[] = [],
+): LoadedConfig {
   const options: Record<string, unknown> = command.optsWithGlobals()
   const flags: FlagOverride[] = []
   for (const [option, { flag, key }] of Object.entries(SETTING_OF_OPTION)) {
@@ -20,5 +28,10 @@ export function configFor(command: Command, { env, cwd }: CliContext): LoadedCon
     if (typeof text === 'string') flags.push({ flag, key, text })
   }
   const file = options.config
-  return loadConfig({ flags, env, cwd, ...(typeof file === 'string' ? { file } : {}) })
+  return loadConfig({
+    flags: [...flags, ...overrides],
+    env,
+    cwd,
+    ...(typeof file === 'string' ? { file } : {}),
+  })
 }

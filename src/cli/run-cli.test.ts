@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Config, defaultConfig } from '../config/index.ts'
 import { createMemoryStore } from '../events/memory/index.ts'
@@ -116,13 +117,19 @@ describe('start', () => {
         writeFileSync(join(folder, 'stoa.toml'), toml)
         process.emit('SIGHUP')
       }
-      const startStoa: Composition['startStoa'] = async () => {
-        setTimeout(() => {
+      const startStoa: Composition['startStoa'] = async (_config, { load }) => {
+        const reload = async () => {
+          const { config } = load([])
+          reloaded.push(config.log.level)
+          return config
+        }
+        setTimeout(async () => {
           hangUpWith('[log]\nlevel = "error"')
+          await sleep(20)
           hangUpWith('[log]\nlevel = "loud"')
+          await sleep(20)
           interrupt.abort()
         }, 20)
-        const reload = async (config: Config) => void reloaded.push(config.log.level)
         return { addresses: [], summary: () => [], reload, stop: async () => undefined }
       }
       writeFileSync(join(folder, 'stoa.toml'), '[log]\nlevel = "silent"')

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type Config, listSettings, settingValue } from '../config/index.ts'
-import { AppError } from '../kernel/index.ts'
 import { createLogger, type Logger } from '../platform/index.ts'
 import type { RunningStoa } from './composition.ts'
 import { configFor } from './config-for.ts'
@@ -42,15 +41,14 @@ async function start(command: Command, context: CliContext): Promise<number> {
   const { config } = configFor(command, context)
   const logger = createLogger(config.log)
   const { startStoa } = await context.compose()
-  const stoa = await startStoa(config, { logger, takesOver: hasFlag(command, 'takeover') })
+  const stoa = await startStoa(config, {
+    logger,
+    load: (overrides) => configFor(command, context, overrides),
+    takesOver: hasFlag(command, 'takeover'),
+  })
   for (const line of stoa.summary()) context.stdout.write(`${line}\n`)
 
-  const stopReloading = reloadOnHangup({
-    config,
-    logger,
-    stoa,
-    load: () => configFor(command, context).config,
-  })
+  const stopReloading = reloadOnHangup({ config, logger, stoa })
   await untilAborted(context.interrupted)
   stopReloading()
   return await stopInTime(stoa, logger)
@@ -81,46 +79,33 @@ interface ReloadDeps {
   readonly config: Config
   readonly logger: Logger
   readonly stoa: RunningStoa
-  readonly load: () => Config
 }
 
 /** Reads the configuration again on SIGHUP; one with a mistake changes nothing. Returns how to stop listening. */
-function reloadOnHangup({ config, logger, stoa, load }: ReloadDeps): () => void {
+function reloadOnHangup({ config, logger, stoa }: ReloadDeps): () => void {
   let current = config
-  const takeOver = async (next: Config): Promise<void> => {
-    const changed = changedSettings(current, next)
+  const reload = async (): Promise<void> => {
     try {
-      await stoa.reload?.(next)
+      const next = (await stoa.reload?.()) ?? current
+      const changed = changedSettings(current, next)
+      logger.level = next.log.level
+      current = next
+      logger.info({ changed: changed.live }, 'config.reloaded')
+      if (changed.needRestart.length > 0)
+        logger.warn({ settings: changed.needRestart }, 'config.restart_needed')
     } catch (error) {
       logger.error({ reason: error instanceof Error ? error.message : String(error) }, 'config.refused')
-      return
     }
-    logger.level = next.log.level
-    current = next
-    logger.info({ changed: changed.live }, 'config.reloaded')
-    if (changed.needRestart.length > 0)
-      logger.warn({ settings: changed.needRestart }, 'config.restart_needed')
   }
   // Windows sends SIGHUP when the console closes, which is no wish for a reload.
   if (process.platform === 'win32') return () => undefined
   // One after another: each is compared with the one before it.
   let turn = Promise.resolve()
   const onHangup = (): void => {
-    const next = loadOrRefuse(load, logger)
-    if (next !== undefined) turn = turn.then(() => takeOver(next))
+    turn = turn.then(reload)
   }
   process.on('SIGHUP', onHangup)
   return () => process.off('SIGHUP', onHangup)
-}
-
-function loadOrRefuse(load: () => Config, logger: Logger): Config | undefined {
-  try {
-    return load()
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    logger.error({ reason: error.message }, 'config.refused')
-    return undefined
-  }
 }
 
 /** The settings whose value differs, apart by whether a running program can take them over. */

@@ -12,6 +12,13 @@ export const ERROR_CODES = {
     'An amount was computed in a way that has no meaning (two assets in one sum, a division into no parts); this is a bug, please report it.',
   AUDIT_INVALID:
     'An audit entry holds something that cannot be written down (a value that JSON does not have, a text too long); this is a bug, please report it.',
+  BACKUP_DAMAGED:
+    'A file of a backup is missing or not as it was written; the message names it, use an older backup or another copy.',
+  BACKUP_FAILED:
+    'A backup could not be written (disk full, no rights, stopped); earlier ones are as they were, and the next run goes on.',
+  BACKUP_IN_USE:
+    'Another process is writing a backup to this folder; wait for it, or remove its lock file when there is none.',
+  BACKUP_NOT_FOUND: 'There is no backup in the folder, or none of that name; `stoa backup list` shows them.',
   CONFIG_INVALID:
     'A setting is unknown, malformed or contradicts another one; the message names it, correct it and start again.',
   DATABASE_LOCKED:
@@ -39,11 +46,17 @@ export const ERROR_CODES = {
     'A job took so long, or was silent for so long, that another try of it has begun; what this one did was rolled back.',
   JOBS_INVALID:
     'A job or a queue was described in a way that the job runner cannot keep (an unknown queue, data too large); this is a bug, please report it.',
+  MIRRORS_FILE_DAMAGED:
+    'The file with mirrors in the data folder cannot be read; restore it from a backup, or remove it to begin with those of the configuration.',
   NODE_TOO_OLD: 'This program needs Node 24 or newer; run it with `npm start`, which brings its own.',
   PEER_FAILED:
     'Another relay could not be reached, left, was silent for too long or answered with nonsense; the message says which. Mirrors try again by themselves.',
   RELAY_LISTEN_FAILED:
     'The relay could not listen on its host and port; free the port or choose another one with --port.',
+  RESTORE_FAILED:
+    'A restore broke off; run it again to continue, and do not start the program on that data folder until then.',
+  RESTORE_REFUSED:
+    'A backup is restored only into an empty data folder and an empty database that fit it; the message says what is in the way.',
   SIGNER_FAILED:
     'A signer answered with something that is no signature; the message says what, look at the device or service that signs.',
   SIGNER_FILE_DAMAGED:

@@ -2,8 +2,9 @@
  * The operators' decisions in a file of the data folder, so that the relay knows them from its first moment: before
  * the database is ready, and when it is gone.
  */
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { AppError } from '../kernel/index.ts'
+import { writeFileWhole } from '../platform/index.ts'
 import { type AccessListsData, EMPTY_ACCESS_LISTS } from './access-lists.ts'
 
 interface AccessFile {
@@ -30,22 +31,9 @@ export async function loadAccessLists(path: string): Promise<AccessListsData> {
 }
 
 /** Writes the lists; a crash leaves the old ones or the new ones. */
-export async function saveAccessLists(path: string, lists: AccessListsData): Promise<void> {
-  const draft = `${path}.${process.pid}.tmp`
+export function saveAccessLists(path: string, lists: AccessListsData): Promise<void> {
   const file: AccessFile = { version: 1, lists }
-  try {
-    const handle = await open(draft, 'w', 0o600)
-    try {
-      await handle.writeFile(JSON.stringify(file))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(draft, path)
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
-  }
+  return writeFileWhole(path, JSON.stringify(file))
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
