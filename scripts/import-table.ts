@@ -26,7 +26,23 @@ export const PARTS: Readonly<Record<string, Part>> = {
     is: 'what people decide about the relay',
     mayImport: ['relay', 'events', 'audit', 'platform', 'nostr', 'kernel'],
   },
-  cli: { is: 'the commands', mayImport: ['config', 'events', 'platform', 'nostr', 'kernel'] },
+  retention: {
+    is: 'what is removed by age, count and size',
+    mayImport: ['events', 'platform', 'nostr', 'kernel'],
+  },
+  backup: { is: 'copies of everything, and back', mayImport: ['events', 'platform', 'nostr', 'kernel'] },
+  mirrors: {
+    is: 'following and feeding other relays',
+    mayImport: ['relay', 'events', 'platform', 'nostr', 'kernel'],
+  },
+  console: {
+    is: "the operator's API: HTTP, NIP-86, the socket for stoa admin",
+    mayImport: ['relay', 'audit', 'platform', 'nostr', 'kernel'],
+  },
+  cli: {
+    is: 'the commands',
+    mayImport: ['config', 'console', 'mirrors', 'events', 'retention', 'backup', 'platform', 'nostr', 'kernel'],
+  },
 }
 
 /** The composition root: it knows every part, and nothing but `main.ts` knows it. */

@@ -1,13 +1,34 @@
-import { PassThrough } from 'node:stream'
+import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Flusher } from './flusher.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** A connection reduced to what the flusher needs: an outbox that goes to a stream. */
+/** A socket whose peer does not read: it has taken nothing that it was given until the end. */
+class StalledSocket extends Writable {
+  readonly #chunks: Buffer[] = []
+  #taken = (): void => {}
+
+  constructor() {
+    super({ highWaterMark: 1 << 30 })
+  }
+
+  override _write(chunk: Buffer, _encoding: string, taken: () => void): void {
+    this.#chunks.push(chunk)
+    this.#taken = taken
+  }
+
+  /** Everything that was written, as it is in memory by now. */
+  received(): Buffer {
+    while (this.writableLength > 0) this.#taken()
+    return Buffer.concat(this.#chunks)
+  }
+}
+
+/** A connection reduced to what the flusher needs: an outbox that goes to a socket. */
 function connectionTo(flusher: Flusher) {
-  const stream = new PassThrough({ highWaterMark: 1 << 30 })
+  const socket = new StalledSocket()
   let outbox: Buffer[] = []
   const connection = {
     flush: () => {
@@ -15,11 +36,10 @@ function connectionTo(flusher: Flusher) {
       outbox = []
       if (pieces.length === 0) return
       flusher.write(
-        stream,
+        socket,
         pieces,
         pieces.reduce((sum, piece) => sum + piece.length, 0),
       )
-      // A PassThrough keeps what it is given, as a socket does whose peer does not read.
       flusher.keepReserved()
     },
   }
@@ -27,7 +47,7 @@ function connectionTo(flusher: Flusher) {
     outbox.push(bytes)
     flusher.markDirty(connection)
   }
-  return { send, received: () => (stream.read() as Buffer | null) ?? Buffer.alloc(0) }
+  return { send, received: () => socket.received() }
 }
 
 test('whatever is reserved, in however many turns, arrives as it was written', async () => {
