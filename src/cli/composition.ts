@@ -2,6 +2,7 @@
  * What the commands need of the composition root. It is handed to them and loaded only when a command asks for it,
  * so that `--help` loads nothing and a test can bring a store of its own.
  */
+import type { TableAccess } from '../backup/index.ts'
 import type { Config, FlagOverride, LoadedConfig } from '../config/index.ts'
 import type { EventStore } from '../events/index.ts'
 import type { IntakePolicies } from '../mirrors/index.ts'
@@ -63,4 +64,10 @@ export interface Composition {
   createWritePolicies?(config: Config, store: EventStore): Promise<ClosablePolicies>
   /** Reads the whole store and checks every checksum; changes nothing. @throws AppError STORE_LOCKED */
   verifyEventStore(config: Config): Promise<StoreReport>
+  /** The tables of the database, for backups; absent where there is none. It starts what it needs. */
+  openTables?(config: Config): Promise<TablesOfDatabase>
+}
+
+export interface TablesOfDatabase extends TableAccess {
+  close(): Promise<void>
 }

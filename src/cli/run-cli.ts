@@ -21,6 +21,22 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     summary: 'write events of the store as JSON lines',
     load: async () => (await import('./export.ts')).exportCommand,
   },
+  sync: {
+    summary: 'bring this store and another relay to the same events',
+    load: async () => (await import('./sync.ts')).syncCommand,
+  },
+  backup: {
+    summary: 'copy everything into a folder, or look at such copies',
+    load: async () => (await import('./backup.ts')).backupCommand,
+  },
+  restore: {
+    summary: 'bring a backup back into an empty data folder',
+    load: async () => (await import('./restore.ts')).restoreCommand,
+  },
+  prune: {
+    summary: 'remove what the rules of retention say, or show what that would be',
+    load: async () => (await import('./prune.ts')).pruneCommand,
+  },
   config: {
     summary: 'show, check or begin a configuration',
     load: async () => (await import('./config.ts')).configCommand,
@@ -102,9 +118,16 @@ function unforeseen(error: unknown): string {
   return 'syscall' in error ? error.message : (error.stack ?? error.message)
 }
 
+const REFUSALS: ReadonlySet<string> = new Set([
+  'BACKUP_DAMAGED',
+  'BACKUP_IN_USE',
+  'RESTORE_REFUSED',
+  'STORE_DAMAGED',
+  'STORE_LOCKED',
+  'STORE_UNSUPPORTED_VERSION',
+])
+
 function exitCodeOf({ code }: AppError): number {
   if (code === 'CONFIG_INVALID' || code === 'NODE_TOO_OLD') return EXIT.usage
-  const isRefused =
-    code === 'STORE_LOCKED' || code === 'STORE_DAMAGED' || code === 'STORE_UNSUPPORTED_VERSION'
-  return isRefused ? EXIT.refused : EXIT.failed
+  return REFUSALS.has(code) ? EXIT.refused : EXIT.failed
 }

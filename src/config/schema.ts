@@ -519,6 +519,19 @@ const policies = z
   .readonly()
   .register(notes, { says: 'Rules for what is taken and what is shown.' })
 
+/** One of relay.mirrors. Filters are read by whoever uses them, since only that part knows what a filter is. */
+const mirror = z
+  .strictObject({
+    url: relayUrl,
+    direction: z.enum(['pull', 'push', 'both']).default('pull'),
+    filters: z.array(z.record(z.string(), z.unknown()).readonly()).max(20).readonly().default([]),
+    maxEventsPerSecond: count.default(1000),
+    maxEventCharacters: atLeastOne.default(MIB),
+    takesProtected: z.boolean().default(false),
+    sharesPrivate: z.boolean().default(false),
+  })
+  .readonly()
+
 const relay = z
   .strictObject({
     host: z.string().min(1).default('127.0.0.1').register(notes, {
@@ -624,6 +637,10 @@ const relay = z
     }),
     search: z.boolean().default(true).register(notes, {
       says: 'Answer filters with `search` (NIP-50). The index takes disk space and is built beside the events.',
+    }),
+    mirrors: z.array(mirror).max(100).readonly().default([]).register(notes, {
+      says: 'Relays that are followed (`direction = "pull"`), fed (`push`) or `both`, each a table `[[relay.mirrors]]`; only `url` is needed. `filters` are those of NIP-01, without limit. `takesProtected` lets protected events in (NIP-70), `sharesPrivate` sends private messages and drafts, too.',
+      reloadable: true,
     }),
     negentropy,
     limits,

@@ -80,6 +80,7 @@ function typeName(wrapped: unknown): string {
   if (schema instanceof z.ZodLiteral)
     return [...schema.values].map((value) => JSON.stringify(value)).join(' or ')
   if (schema instanceof z.ZodArray) return `list of ${typeName(schema.element)}`
+  if (schema instanceof z.ZodObject) return `tables with ${Object.keys(schema.shape).join(', ')}`
   if (schema instanceof z.ZodUnion) return [...new Set(schema.options.map(typeName))].join(' or ')
   return 'text'
 }

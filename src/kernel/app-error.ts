@@ -21,6 +21,10 @@ export const ERROR_CODES = {
   BACKUP_NOT_FOUND: 'There is no backup in the folder, or none of that name; `stoa backup list` shows them.',
   CONFIG_INVALID:
     'A setting is unknown, malformed or contradicts another one; the message names it, correct it and start again.',
+  CONSOLE_LISTEN_FAILED:
+    'The socket for stoa admin could not be opened in the data folder; the message says why, look at its permissions.',
+  CONSOLE_NOT_RUNNING:
+    'No running program answers for this data folder; start it, or name the folder that it runs on with --data.',
   DATABASE_LOCKED:
     'Another process uses the database of this data folder; stop it, or choose another folder with --data.',
   DATABASE_MIGRATION_CHANGED:

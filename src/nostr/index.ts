@@ -66,6 +66,7 @@ export {
   type RelayLimitation,
 } from './nip11.ts'
 export { committedTarget, difficulty, meetsDifficulty } from './nip13.ts'
+export { readEventIdText, readPubkeyText } from './nip19.ts'
 export { expirationOf, isExpired } from './nip40.ts'
 export { type AuthExpectations, checkAuthEvent, isRelayOf, normalizeRelayUrl } from './nip42.ts'
 export {

@@ -8,6 +8,7 @@ export {
   type InformationOverrides,
 } from './access-lists.ts'
 export { AUTH_LEVEL_NAMES, AUTH_LEVELS, type AuthLevel, isAuthLevel } from './auth-level.ts'
+export { clientAddress, TrustedProxies } from './client-address.ts'
 export type { ConnectionFacts, ConnectionSelector } from './connections.ts'
 export { type RelayGauges, type RelayStats, sumStats } from './counters.ts'
 export { LiveEvent } from './event-frames.ts'

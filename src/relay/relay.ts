@@ -363,7 +363,11 @@ class RunningRelay implements Relay {
     this.#connections.add(connection)
     this.#checks.opened(address)
     if (proof === undefined) this.#greet(connection)
-    else this.#authentication.accept(connection, proof)
+    else {
+      this.#authentication.accept(connection, proof)
+      // Another key may be proved beside it, and nothing else would send this client a challenge.
+      this.#authentication.challenge(connection)
+    }
     connection.start(head)
   }
 

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finalizeEvent, generateSecretKey, type VerifiedEvent } from 'nostr-tools/pure'
-import { defaultConfig } from '../../src/config/index.ts'
+import { type Config, defaultConfig } from '../../src/config/index.ts'
 import { createLogger } from '../../src/platform/index.ts'
 import { startStoa } from '../../src/stoa.ts'
 
@@ -26,8 +26,16 @@ export async function startTestRelay({ requiresAuth = false } = {}): Promise<Tes
   const defaults = defaultConfig()
   const dir = await mkdtemp(join(tmpdir(), 'stoa-clients-'))
   const auth = { ...defaults.relay.auth, requiredToRead: requiresAuth, requiredToWrite: requiresAuth }
-  const config = { ...defaults, data: { dir }, relay: { ...defaults.relay, port: 0, threads: 1, auth } }
-  const stoa = await startStoa(config, { logger: createLogger({ level: 'silent', format: 'json' }) })
+  const config: Config = {
+    ...defaults,
+    data: { dir },
+    process: { roles: ['relay'] },
+    relay: { ...defaults.relay, port: 0, threads: 1, auth },
+  }
+  const stoa = await startStoa(config, {
+    logger: createLogger({ level: 'silent', format: 'json' }),
+    load: () => ({ config, sources: new Map(), file: undefined }),
+  })
   const [url = ''] = stoa.addresses
   return {
     url,
