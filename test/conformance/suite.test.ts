@@ -13,7 +13,8 @@ afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-const judgedSections = [1, 2, 3, 7]
+const judgedSections = [1, 2, 3, 7, 13, 15, 16, 17, 18, 22]
+const claimedNips = [1, 9, 17, 40, 42, 45, 50, 62, 67, 77]
 
 test('a relay that accepts every event and stores none passes no row, but for an event nobody hears', async () => {
   const report = await judge((message) => {
@@ -55,7 +56,7 @@ async function judge(reply: Reply): Promise<Report> {
 /** A relay of one rule, without memory. */
 async function startRelay(reply: Reply): Promise<string> {
   const http = createServer((_request, response) =>
-    response.end('{"name":"thoughtless","supported_nips":[1,9]}'),
+    response.end(JSON.stringify({ name: 'thoughtless', supported_nips: claimedNips })),
   )
   const sockets = new WebSocketServer({ server: http })
   sockets.on('connection', (socket) => socket.on('message', (data) => answer(socket, data.toString(), reply)))

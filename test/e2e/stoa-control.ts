@@ -1,12 +1,16 @@
 /** The conformance suite's handle on Stoa: each relay it asks for is the real program, in a process of its own. */
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ControlledRelay, RelayControl, RelaySettings } from '../conformance/index.ts'
-import type { Stage, StoaEnvironment, StoaProcess } from './stoa-process.ts'
+import type { Stage, StoaProcess } from './stoa-process.ts'
 
 /** After a failed write the store waits a second before it tries the disk again. */
 const STORE_RETRY_MS = 1_000
 const RETRY_MARGIN_MS = 300
+/** On a busy machine; alone it takes some milliseconds. */
+const RELOAD_TIMEOUT_MS = 10_000
 
 /** Of util-linux: sets limits of a running process. */
 const PRLIMIT = 'prlimit'
@@ -22,19 +26,31 @@ export interface ControlOptions {
 export function createStoaControl(stage: Stage, { threads }: ControlOptions): RelayControl {
   return {
     startWith: async (settings) => {
-      const options = { env: environmentFor(settings), threads }
-      return controlledRelay(stage, options, await stage.start(options))
+      // No command of the program makes a first operator yet.
+      if (settings.adminPubkeys !== undefined) return undefined
+      const configFile = join(stage.folder(), 'stoa.toml')
+      writeFileSync(configFile, tomlFor(settings))
+      const options = { configFile, threads }
+      return controlledRelay(stage, { options, settings, first: await stage.start(options) })
     },
   }
 }
 
-function controlledRelay(
-  stage: Stage,
-  options: { readonly env: StoaEnvironment; readonly threads: number },
-  first: StoaProcess,
-): ControlledRelay {
+interface Started {
+  readonly options: { readonly configFile: string; readonly threads: number }
+  readonly settings: RelaySettings
+  readonly first: StoaProcess
+}
+
+function controlledRelay(stage: Stage, { options, settings, first }: Started): ControlledRelay {
   const { dataDir, url } = first
   let stoa = first
+  let current = settings
+  const reload = async (changed: RelaySettings) => {
+    current = { ...current, ...changed }
+    writeFileSync(options.configFile, tomlFor(current))
+    await reloadConfiguration(stoa)
+  }
   return {
     url,
     signal: async (name) => stoa.signal(name),
@@ -51,43 +67,87 @@ function controlledRelay(
         await sleep(STORE_RETRY_MS + RETRY_MARGIN_MS)
       },
     }),
+    reload,
+    ban: async (pubkey) => reload({ bannedPubkeys: [...(current.bannedPubkeys ?? []), pubkey] }),
     storedEvents: () => storedEvents(stoa),
+    output: () => stoa.stdout + stoa.stderr,
     stop: () => stage.discard(stoa),
   }
 }
 
-/** The words of NIP-11 as our settings. */
-function environmentFor(settings: RelaySettings): StoaEnvironment {
-  const { eventRate, createdAtLowerLimit, createdAtUpperLimit } = settings
-  const values: Record<string, string | number | boolean | undefined> = {
-    RELAY__NAME: settings.name,
-    RELAY__MAX_CONNECTIONS_PER_IP: settings.maxConnectionsPerIp,
-    RELAY__TRUSTED_PROXIES: settings.trustedProxies?.join(','),
-    RELAY__PING_INTERVAL_SECONDS: wholeSeconds(settings.pingIntervalMs),
-    RELAY__PING_TIMEOUT_SECONDS: wholeSeconds(settings.pingTimeoutMs),
-    RELAY__AUTH__REQUIRED_TO_READ: settings.authRequired,
-    RELAY__AUTH__REQUIRED_TO_WRITE: settings.authRequired,
-    RELAY__AUTH__ALLOWED_PUBKEYS: settings.allowedPubkeys?.join(','),
-    RELAY__LIMITS__MIN_POW_DIFFICULTY: settings.minPowDifficulty,
+/** SIGHUP; resolves when the log says that the new settings hold, throws when they are refused. */
+async function reloadConfiguration(stoa: StoaProcess): Promise<void> {
+  const readBefore = stoa.stderr.length
+  stoa.signal('SIGHUP')
+  const deadlineMs = performance.now() + RELOAD_TIMEOUT_MS
+  for (;;) {
+    const said = stoa.stderr.slice(readBefore)
+    if (said.includes('config.reloaded')) return
+    if (said.includes('config.refused') || performance.now() > deadlineMs)
+      throw new Error(`the configuration was not taken over\n${stoa.report()}`)
+    await sleep(10)
+  }
+}
+
+/** The words of the suite as our settings, in a file, which unlike the environment can change. */
+function tomlFor(settings: RelaySettings): string {
+  const lines = Object.entries(settingsFor(settings)).flatMap(([key, value]) =>
+    value === undefined ? [] : `${key} = ${JSON.stringify(value)}`,
+  )
+  return `${lines.join('\n')}\n`
+}
+
+type SettingValue = string | number | boolean | readonly string[] | undefined
+
+function settingsFor(settings: RelaySettings): Readonly<Record<string, SettingValue>> {
+  const { eventRate, minimumLevels, negentropy } = settings
+  return {
+    'relay.name': settings.name,
+    'relay.search': settings.search,
+    'relay.eoseHint': settings.eoseHint,
+    'relay.maxConnectionsPerIp': settings.maxConnectionsPerIp,
+    'relay.trustedProxies': settings.trustedProxies,
+    'relay.pingIntervalSeconds': wholeSeconds(settings.pingIntervalMs),
+    'relay.pingTimeoutSeconds': wholeSeconds(settings.pingTimeoutMs),
+    'relay.auth.requiredToRead': settings.authRequired,
+    'relay.auth.requiredToWrite': settings.authRequired,
+    'relay.auth.allowedPubkeys': settings.allowedPubkeys,
+    'relay.auth.atConnect': settings.authAtConnect,
+    'relay.levels.read': minimumLevels?.read,
+    'relay.levels.write': minimumLevels?.write,
+    'relay.levels.count': minimumLevels?.count,
+    'relay.levels.members': settings.memberPubkeys,
+    'relay.policies.access.bannedPubkeys': settings.bannedPubkeys,
+    'relay.policies.privateMessages.senderMustAuthenticate': settings.giftWrapsNeedAuth,
+    'relay.negentropy.maxRecords': negentropy?.maxRecords,
+    'relay.negentropy.maxSessions': negentropy?.maxSessions,
+    'relay.negentropy.maxFrameBytes': negentropy?.maxFrameBytes,
+    'relay.negentropy.idleSeconds': wholeSeconds(negentropy?.idleMs),
+    'store.sweepIntervalSeconds': wholeSeconds(settings.expirySweepMs),
+    ...limitsFor(settings),
+    ...(eventRate !== undefined && {
+      'relay.rates.eventsBurst': eventRate.events,
+      'relay.rates.eventsPerSecond': Math.ceil((eventRate.events * 1000) / eventRate.windowMs),
+      // The suite comes from this machine, which no rate applies to by default.
+      'relay.rates.exemptIps': [],
+    }),
+  }
+}
+
+function limitsFor(settings: RelaySettings): Readonly<Record<string, SettingValue>> {
+  const { createdAtLowerLimit, createdAtUpperLimit } = settings
+  return {
+    'relay.limits.minPowDifficulty': settings.minPowDifficulty,
     // 0 is our word for "no limit".
-    RELAY__LIMITS__CREATED_AT_LOWER_LIMIT_SECONDS: createdAtLowerLimit === null ? 0 : createdAtLowerLimit,
-    RELAY__LIMITS__CREATED_AT_UPPER_LIMIT_SECONDS: createdAtUpperLimit === null ? 0 : createdAtUpperLimit,
-    RELAY__LIMITS__MAX_MESSAGE_BYTES: settings.maxMessageLength,
-    RELAY__LIMITS__MAX_SUBSCRIPTIONS: settings.maxSubscriptions,
-    RELAY__LIMITS__MAX_LIMIT: settings.maxLimit,
-    RELAY__LIMITS__DEFAULT_LIMIT: settings.defaultLimit,
-    RELAY__LIMITS__MAX_EVENT_TAGS: settings.maxEventTags,
-    RELAY__LIMITS__MAX_CONTENT_LENGTH: settings.maxContentLength,
-    STORE__SWEEP_INTERVAL_SECONDS: wholeSeconds(settings.expirySweepMs),
+    'relay.limits.createdAtLowerLimitSeconds': createdAtLowerLimit === null ? 0 : createdAtLowerLimit,
+    'relay.limits.createdAtUpperLimitSeconds': createdAtUpperLimit === null ? 0 : createdAtUpperLimit,
+    'relay.limits.maxMessageBytes': settings.maxMessageLength,
+    'relay.limits.maxSubscriptions': settings.maxSubscriptions,
+    'relay.limits.maxLimit': settings.maxLimit,
+    'relay.limits.defaultLimit': settings.defaultLimit,
+    'relay.limits.maxEventTags': settings.maxEventTags,
+    'relay.limits.maxContentLength': settings.maxContentLength,
   }
-  if (eventRate !== undefined) {
-    values.RELAY__RATES__EVENTS_BURST = eventRate.events
-    values.RELAY__RATES__EVENTS_PER_SECOND = Math.ceil((eventRate.events * 1000) / eventRate.windowMs)
-    // The suite comes from this machine, which no rate applies to by default.
-    values.RELAY__RATES__EXEMPT_IPS = ''
-  }
-  const given = Object.entries(values).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(given.map(([name, value]) => [`STOA_${name}`, String(value)]))
 }
 
 function wholeSeconds(ms: number | undefined): number | undefined {

@@ -36,6 +36,8 @@ export interface StoaOptions {
   readonly hasOffice?: boolean
   /** Take the place of the one that runs on the data folder. */
   readonly takesOver?: boolean
+  /** A configuration file, which a test may change while the program runs. */
+  readonly configFile?: string
 }
 
 /** How a process ended: one of the two is null. */
@@ -82,10 +84,12 @@ export class Stage {
     port = 0,
     hasOffice,
     takesOver,
+    configFile,
   }: StoaOptions = {}): StoaProcess {
     const roles = hasOffice === true ? {} : { STOA_PROCESS__ROLES: 'relay' }
     const args = ['start', '--data', dataDir, '--port', String(port)]
     if (takesOver === true) args.push('--takeover')
+    if (configFile !== undefined) args.push('--config', configFile)
     if (threads !== undefined) args.push('--threads', String(threads))
     return this.#spawn(args, { ...roles, ...env }, dataDir)
   }

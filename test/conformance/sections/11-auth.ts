@@ -2,6 +2,7 @@ import { authEvent, authenticate, challengeOf, needChallenge, protectedEvent, se
 import { type Client, isEventFrame } from '../kit/client.ts'
 import type { Draft, WireEvent } from '../kit/event.ts'
 import { freshKey, type Key } from '../kit/keys.ts'
+import { checkNegError, openNeg } from '../kit/negentropy-session.ts'
 import { checkPrefix } from '../kit/prefix.ts'
 import type { Need, Row } from '../kit/row.ts'
 import { randomHex, signId } from '../kit/sign.ts'
@@ -185,12 +186,14 @@ export const rows: readonly Row[] = [
   {
     id: 'A-12',
     level: 'M',
-    claim: 'EVENT, REQ and COUNT that need AUTH are refused with "auth-required:"',
+    claim: 'EVENT, REQ, COUNT and NEG-OPEN that need AUTH are refused with "auth-required:"',
     needs: authRequired,
     run: async (t) => {
       const client = await t.connect({ auth: false })
       await client.refuse(t.event(t.key()), ['auth-required'], 'EVENT')
       await client.refuseRequest([{ kinds: [1] }], ['auth-required'], 'REQ')
+      if (t.info.nips.has(77))
+        checkNegError(await openNeg(client, 'n', { kinds: [1] }, '6100000200'), ['auth-required'], 'NEG-OPEN')
       if (!t.info.nips.has(45)) return
       const result = await client.countResult({ kinds: [1] })
       if (typeof result !== 'string') fail(`COUNT was answered ${result.count}`)

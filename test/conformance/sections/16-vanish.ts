@@ -50,13 +50,15 @@ export const rows: readonly Row[] = [
     run: async (t) => {
       const [client, key, other] = [await vanishing(t), t.key(), t.key()]
       const [old, kept] = [await storeLife(t, client, key), await storeLife(t, client, other)]
-      const { isAccepted, text } = await client.publish(
-        vanish(t, other, { tags: [['relay', 'all_relays']] }),
-      )
+      const { isAccepted, text } = await client.publish(vanish(t, other, { tags: [['relay', 'all_relays']] }))
       if (!isAccepted) checkPrefix(text, ['invalid'], 'all_relays')
       await client.accept(vanish(t, key, { tags: [['relay', 'ALL_RELAYS']] }))
       await checkGone(client, old, 'ALL_RELAYS')
-      checkSame((await client.query({ ids: idsOf(kept) })).length, kept.length, 'events kept after all_relays')
+      checkSame(
+        (await client.query({ ids: idsOf(kept) })).length,
+        kept.length,
+        'events kept after all_relays',
+      )
     },
   },
   {
@@ -187,11 +189,7 @@ export const rows: readonly Row[] = [
       if (t.info.nips.has(50)) await client.query({ search: word })
       await client.accept(vanish(t, key, { created_at: now }))
       const kinds = [1, 7, 30023]
-      const filters: object[] = [
-        { ids: idsOf(events) },
-        { kinds, authors: [key.pubkey] },
-        { '#e': [target] },
-      ]
+      const filters: object[] = [{ ids: idsOf(events) }, { kinds, authors: [key.pubkey] }, { '#e': [target] }]
       if (t.info.nips.has(50)) filters.push({ search: word })
       for (const filter of filters) await checkNothing(t, client, filter)
     },
@@ -222,7 +220,11 @@ export const rows: readonly Row[] = [
       const request = vanish(t, key)
       const forged = { ...request, sig: signId(forger, request.id) }
       await client.refuse(forged, ['invalid'], 'a request signed by somebody else')
-      await client.refuse({ ...request, tags: [['relay', 'ALL_RELAYS'], ['x']] }, ['invalid'], 'a changed request')
+      await client.refuse(
+        { ...request, tags: [['relay', 'ALL_RELAYS'], ['x']] },
+        ['invalid'],
+        'a changed request',
+      )
       checkSame((await client.query({ ids: idsOf(kept) })).length, kept.length, 'events afterwards')
     },
   },

@@ -11,9 +11,18 @@ import { rows as work } from './09-proof-of-work.ts'
 import { rows as expiration } from './10-expiration.ts'
 import { rows as auth } from './11-auth.ts'
 import { rows as protectedEvents } from './12-protected.ts'
+import { rows as privateMessages } from './13-private-messages.ts'
 import { rows as count } from './14-count.ts'
+import { rows as search } from './15-search.ts'
+import { rows as vanish } from './16-vanish.ts'
+import { rows as eoseHint } from './17-eose-hint.ts'
+import { rows as negentropy } from './18-negentropy.ts'
+import { rows as management } from './19-management.ts'
+import { rows as membership } from './20-membership.ts'
+import { rows as smallerNips } from './22-smaller-nips.ts'
+import { rows as connectAuth } from './24-connect-auth.ts'
 
-/** In the order of the checklist; section 13 needs private messages and is not here yet. */
+/** In the order of the checklist. Groups (21) are not served; what is gone from the NIPs (23) stands in the others. */
 export const allSections: readonly Section[] = [
   { number: 1, title: 'Event format, id, signature (NIP-01)', rows: events },
   { number: 2, title: 'Kind classes and replacement (NIP-01)', rows: kinds },
@@ -27,5 +36,14 @@ export const allSections: readonly Section[] = [
   { number: 10, title: 'Expiration (NIP-40)', rows: expiration },
   { number: 11, title: 'Authentication (NIP-42)', rows: auth },
   { number: 12, title: 'Protected events (NIP-70)', rows: protectedEvents },
+  { number: 13, title: 'Private messages (NIP-04, 17, 59)', rows: privateMessages },
   { number: 14, title: 'COUNT (NIP-45)', rows: count },
+  { number: 15, title: 'Search (NIP-50)', rows: search },
+  { number: 16, title: 'Requests to vanish (NIP-62)', rows: vanish },
+  { number: 17, title: 'The hint at EOSE (NIP-67)', rows: eoseHint },
+  { number: 18, title: 'Set reconciliation (NIP-77)', rows: negentropy },
+  { number: 19, title: 'Management (NIP-86) and HTTP authorization (NIP-98)', rows: management },
+  { number: 20, title: 'Members (NIP-43)', rows: membership },
+  { number: 22, title: 'Smaller NIPs', rows: smallerNips },
+  { number: 24, title: 'Authentication by the URL', rows: connectAuth },
 ]
