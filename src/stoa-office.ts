@@ -145,7 +145,8 @@ async function publishOwn(unit: RelayUnit, event: NostrEvent): Promise<HostAnswe
   return { isAccepted: status === 'stored' || status === 'duplicate', text: status }
 }
 
-function databaseOptions({ database }: Config) {
+/** How the database of this configuration is opened. */
+export function databaseOptions({ database }: Config) {
   return {
     url: database.url,
     poolSize: database.poolSize,

@@ -44,6 +44,11 @@ export class LiveSettings {
     return this.#loaded.config
   }
 
+  /** The configuration file, if there is one. */
+  get file(): string | undefined {
+    return this.#loaded.file
+  }
+
   /** From now on, whatever changes is told there. */
   applyBy(apply: ApplySettings): void {
     this.#apply = apply

@@ -6,23 +6,31 @@ import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
+import { databaseTables, registerBackupMetrics, requireRestored } from './backup/index.ts'
 import type { BatchVerifier, RunningStoa, StoreReport } from './cli/index.ts'
 import type { Config, FlagOverride, LoadedConfig } from './config/index.ts'
+import { registerConsole } from './console/index.ts'
 import type { EventStore } from './events/index.ts'
 import { folderOwner, verifyLogStore } from './events/log/index.ts'
 import { AppError, systemClock } from './kernel/index.ts'
 import { loadSnapshot } from './moderation/index.ts'
+import { openDatabase } from './platform/database/index.ts'
 import {
   createHttpServer,
+  createLogger,
   createMetricsRegistry,
   createSignatureVerifier,
   type Logger,
 } from './platform/index.ts'
-import { createLonelyHost } from './relay/index.ts'
+import { createLonelyHost, loadAccessLists } from './relay/index.ts'
+import { registerRetentionMetrics } from './retention/index.ts'
 import { openKeyring } from './signer/index.ts'
+import { addressReader, openAdmin } from './stoa-console.ts'
 import { registerMetrics } from './stoa-metrics.ts'
-import { type Office, openOffice } from './stoa-office.ts'
+import { databaseOptions, type Office, openOffice } from './stoa-office.ts'
+import { createOperator } from './stoa-operator.ts'
 import { notifyBy, type RelayUnit, startRelayUnit } from './stoa-relay.ts'
+import { createMainPolicies, type MainPolicies, type Services, startServices } from './stoa-services.ts'
 import { LiveSettings } from './stoa-settings.ts'
 import { openShared } from './stoa-shared.ts'
 import { logStoreOptions, openStore } from './stoa-store.ts'
@@ -36,13 +44,34 @@ const KEYS_FOLDER = 'keys'
 const MAKE_WAY_TIMEOUT_MS = 40_000
 const MAKE_WAY_LOOK_MS = 10
 
-/** Names (05), membership (43), reports (56), management (86), HTTP authentication (98): served beside the relay. */
-const OFFERED_NIPS = [43, 56]
+/** Served beside the relay: membership (43), reports (56), … */
+const OFFERED = [43, 56]
+/** … and by the API names (05), management (86), HTTP authentication (98). */
+const OFFERED_BY_API = [5, ...OFFERED, 86, 98]
 
 /** Opens the event store of the configured data folder, for a command that works on it alone. */
 export async function openEventStore(config: Config, logger?: Logger): Promise<EventStore> {
   return openStore(config, notifyBy(logger))
 }
+
+/** The relay's rules, for a command that brings events from elsewhere. */
+async function createPolicies(config: Config, store: EventStore) {
+  const access = await loadAccessLists(join(resolve(config.data.dir), ACCESS_FILE))
+  return createMainPolicies(config, access, store, undefined).write
+}
+
+/** The tables of the database, for a command that works on them alone. */
+export async function openTables(config: Config) {
+  const logger = createLogger({ level: 'warn', format: 'auto' })
+  const database = await openDatabase({
+    ...databaseOptions(config),
+    dataDir: resolve(config.data.dir),
+    logger,
+  })
+  return { ...databaseTables(database.db), close: () => database.close() }
+}
+
+export { createPolicies as createWritePolicies }
 
 /** The signature checks of a command that reads events from elsewhere. */
 export async function createEventVerifier(config: Config): Promise<BatchVerifier> {
@@ -75,13 +104,15 @@ export async function startStoa(
   const startedMs = performance.now()
   const endings = new Endings()
   try {
+    await requireRestored(resolve(started.data.dir))
     const path = join(resolve(started.data.dir), SETTINGS_FILE)
     const settings = await LiveSettings.open({ path, load })
     const config = settings.current
-    const { unit, shared, metrics } = await startParts(settings, { logger, takesOver }, endings)
-    settings.applyBy(
-      async (next) => void (await unit.obey({ do: 'configure', settings: relaySettings(next) })),
-    )
+    const { unit, shared, metrics, services } = await startParts(settings, { logger, takesOver }, endings)
+    settings.applyBy(async (next) => {
+      await unit.obey({ do: 'configure', settings: relaySettings(next) })
+      await services?.configure(next)
+    })
     registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
     await shared.follow(unit)
     const address = `${urlHost(config.relay.host)}:${unit.port}`
@@ -119,11 +150,41 @@ async function startParts(
   endings.add(() => shared.stop())
   let unit: RelayUnit | undefined
   let office: Office | undefined
+  let services: Services | undefined
+  const health = async () => ({ ...healthOf(unit), ...(await office?.health()), shared: shared.health() })
+  const operator = createOperator({
+    office: () => (unit === undefined ? undefined : office),
+    unit: () => {
+      if (unit === undefined)
+        throw new AppError('INTERNAL', 'An operator was heard before the relay has started.')
+      return unit
+    },
+    shared,
+    settings,
+    services: () => services,
+    health,
+  })
+  const hasOffice = config.store.engine === 'postgres' || roles.length > 1
+  const verifier = await createSignatureVerifier(config.relay.verifier)
   const http = await createHttpServer({
     logger,
-    health: async () => ({ ...healthOf(unit), ...(await office?.health()), shared: shared.health() }),
+    health,
     metrics,
     site: config.relay,
+    ...(hasOffice &&
+      roles.includes('api') && {
+        routes: (app) =>
+          registerConsole(app, {
+            operator,
+            accounts: () => office?.people()?.accounts,
+            knownAs: () => ({ publicUrl: settings.current.relay.publicUrl, otherUrls: [] }),
+            verifier,
+            claimOnce: claimAuthEvent,
+            clock: systemClock,
+            addressOf: addressReader(config),
+            version: packageJson.version,
+          }),
+      }),
   })
   endings.add(() => http.close())
   const keyring = openKeyring(join(dataDir, KEYS_FOLDER), {
@@ -135,7 +196,7 @@ async function startParts(
   const accessFile = join(dataDir, ACCESS_FILE)
   const snapshot = await loadSnapshot(accessFile)
   endings.add(() => unit?.stop())
-  if (config.store.engine === 'postgres' || roles.length > 1) {
+  if (hasOffice) {
     office = openOffice({ config: () => settings.current, shared, relaySigner, accessFile, snapshot, logger })
     const { stop } = office
     endings.add(stop)
@@ -148,17 +209,45 @@ async function startParts(
     access: snapshot.lists,
     version: packageJson.version,
     self: relaySigner.publicKey,
-    offeredNips: office === undefined ? [] : OFFERED_NIPS,
+    offeredNips: hasOffice ? (roles.includes('api') ? OFFERED_BY_API : OFFERED) : [],
     processId,
     vacate: takesOver ? makingWay(config, logger) : undefined,
     ...(shared.processBus !== undefined && { processBus: shared.processBus }),
   })
+  const policies = createMainPolicies(config, snapshot.lists, unit.store, logger)
+  endings.add(() => policies.close())
+  unit = toldTo(unit, policies)
   office?.serve(unit)
-  const { store } = unit
-  const sweep = setInterval(() => void sweepExpired(store, logger), config.store.sweepIntervalSeconds * 1_000)
-  sweep.unref()
-  endings.add(() => clearInterval(sweep))
-  return { unit, shared, metrics }
+  if (roles.includes('jobs') || !hasOffice) {
+    const { file: configFile } = settings
+    services = await startServices({
+      config,
+      configFile,
+      unit,
+      office,
+      verifier,
+      relaySigner,
+      policies,
+      logger,
+    })
+    const { stop, retention, backups } = services
+    endings.add(stop)
+    registerRetentionMetrics(metrics, () => retention.stats())
+    registerBackupMetrics(metrics, () => backups.stats())
+  }
+  if (hasOffice) endings.add(await openAdmin(dataDir, { config, operator, logger, metrics }))
+  return { unit, shared, metrics, services }
+}
+
+/** The rules of the main thread hear what the relay's threads are told. */
+function toldTo(unit: RelayUnit, policies: MainPolicies): RelayUnit {
+  return {
+    ...unit,
+    obey: (order) => {
+      policies.obey(order)
+      return unit.obey(order)
+    },
+  }
 }
 
 /** How the program that runs on this data folder is asked to make way; undefined when none does. */
@@ -239,15 +328,6 @@ function healthOf(unit: RelayUnit | undefined) {
   return {
     relay: { status: 'ok' as const, connections, subscriptions },
     store: { status: 'ok' as const, events: unit.store.stats().events },
-  }
-}
-
-async function sweepExpired(store: EventStore, logger: Logger): Promise<void> {
-  try {
-    const swept = await store.sweepExpired(systemClock.nowSeconds())
-    if (swept > 0) logger.info({ events: swept }, 'store.expired_swept')
-  } catch (error) {
-    logger.error({ err: error }, 'store.sweep_failed')
   }
 }
 

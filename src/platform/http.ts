@@ -26,6 +26,8 @@ export interface HttpServerDeps {
   readonly health: () => Health | Promise<Health>
   readonly metrics: Registry
   readonly site: HomePageFacts
+  /** Adds the routes of other parts, before the server is ready and nothing can be added any more. */
+  readonly routes?: (app: FastifyInstance) => Promise<void>
 }
 
 export interface HttpServer {
@@ -47,6 +49,7 @@ export async function createHttpServer({
   health,
   metrics,
   site,
+  routes,
 }: HttpServerDeps): Promise<HttpServer> {
   const log: FastifyBaseLogger = logger.child({ part: 'http' })
   const app = fastify({
@@ -68,6 +71,7 @@ export async function createHttpServer({
       .header('content-security-policy', page.policy)
       .send(page.html)
   })
+  await routes?.(app)
   await app.ready()
   return {
     app,
