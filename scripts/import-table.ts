@@ -41,7 +41,17 @@ export const PARTS: Readonly<Record<string, Part>> = {
   },
   cli: {
     is: 'the commands',
-    mayImport: ['config', 'console', 'mirrors', 'events', 'retention', 'backup', 'platform', 'nostr', 'kernel'],
+    mayImport: [
+      'config',
+      'console',
+      'mirrors',
+      'events',
+      'retention',
+      'backup',
+      'platform',
+      'nostr',
+      'kernel',
+    ],
   },
 }
 

@@ -87,6 +87,7 @@ export function openOffice({
     people = opened
     await moderation?.refresh()
     await opened.start()
+    logger.info('office.open')
   }
 
   return {

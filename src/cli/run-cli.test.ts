@@ -123,13 +123,15 @@ describe('start', () => {
           reloaded.push(config.log.level)
           return config
         }
-        setTimeout(async () => {
-          hangUpWith('[log]\nlevel = "error"')
-          await sleep(20)
-          hangUpWith('[log]\nlevel = "loud"')
+        const signals = async (): Promise<void> => {
+          for (const level of ['error', 'loud']) {
+            await sleep(20)
+            hangUpWith(`[log]\nlevel = "${level}"`)
+          }
           await sleep(20)
           interrupt.abort()
-        }, 20)
+        }
+        void signals()
         return { addresses: [], summary: () => [], reload, stop: async () => undefined }
       }
       writeFileSync(join(folder, 'stoa.toml'), '[log]\nlevel = "silent"')

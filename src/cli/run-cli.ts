@@ -37,6 +37,10 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     summary: 'remove what the rules of retention say, or show what that would be',
     load: async () => (await import('./prune.ts')).pruneCommand,
   },
+  admin: {
+    summary: 'tell the running program what to do: bans, levels, invites, connections, …',
+    load: async () => (await import('./admin.ts')).adminCommand,
+  },
   config: {
     summary: 'show, check or begin a configuration',
     load: async () => (await import('./config.ts')).configCommand,

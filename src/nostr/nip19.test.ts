@@ -28,10 +28,15 @@ test('one character that was mistyped is noticed, wherever it is', () => {
   }
 })
 
-test.each(['', 'npub1', 'npub', NPUB.slice(0, -1), `${NPUB.slice(0, 30)}${NPUB.slice(30).toUpperCase()}`, 'é'.repeat(64), 'ab'.repeat(31)])(
-  '%j is no key',
-  (text) => expect(readPubkeyText(text).ok).toBe(false),
-)
+test.each([
+  '',
+  'npub1',
+  'npub',
+  NPUB.slice(0, -1),
+  `${NPUB.slice(0, 30)}${NPUB.slice(30).toUpperCase()}`,
+  'é'.repeat(64),
+  'ab'.repeat(31),
+])('%j is no key', (text) => expect(readPubkeyText(text).ok).toBe(false))
 
 test('a secret key is refused with a warning that does not repeat it', () => {
   const nsec = 'nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5'

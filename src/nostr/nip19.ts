@@ -30,7 +30,8 @@ interface Wanted {
 function readHex32(typed: string, { bare, list, what }: Wanted): Outcome<string, string> {
   const text = typed.trim().replace(/^nostr:/i, '')
   if (isHex64(text.toLowerCase())) return accepted(text.toLowerCase())
-  if (/^nsec1/i.test(text)) return refused('this is a secret key: it is known now to whoever sees this, use it no longer')
+  if (/^nsec1/i.test(text))
+    return refused('this is a secret key: it is known now to whoever sees this, use it no longer')
   const decoded = decodeBech32(text)
   const bytes = decoded === undefined ? undefined : bytesOf(decoded, bare, list)
   return bytes?.length === 32

@@ -1,6 +1,7 @@
 /** A client that pipelines: it sends without waiting, and each EVENT gets its own answer. */
 import { WebSocket } from 'ws'
 import { isWireEvent, type WireEvent } from '../conformance/kit/event.ts'
+import { type Author, eventBy } from './authors.ts'
 
 /** A local relay that says nothing for so long will not. */
 const ANSWER_TIMEOUT_MS = 20_000
@@ -19,6 +20,7 @@ export class EventClient {
   readonly #queries = new Map<string, Query>()
   readonly #socket: WebSocket
   #queryCount = 0
+  #challenge: string | undefined
 
   private constructor(socket: WebSocket) {
     this.#socket = socket
@@ -69,6 +71,20 @@ export class EventClient {
     return inTime(result, `EOSE for ${id}`)
   }
 
+  /** Proves a key (NIP-42). Asks for what needs one when the relay has sent no challenge yet. */
+  async authenticate(author: Author, relayUrl: string): Promise<void> {
+    if (this.#challenge === undefined) await this.query({ kinds: [1059] }).catch(() => undefined)
+    const tags = [
+      ['relay', relayUrl],
+      ['challenge', this.#challenge ?? ''],
+    ]
+    const event = eventBy(author, { kind: 22_242, tags })
+    const answered = new Promise<Answer | undefined>((resolve) => this.#unanswered.set(event.id, resolve))
+    this.#socket.send(JSON.stringify(['AUTH', event]))
+    const answer = await inTime(answered, 'OK for AUTH')
+    if (answer?.isAccepted !== true) throw new Error(`AUTH was refused: ${answer?.text}`)
+  }
+
   /** REQ that stays open; the list grows as events come, stored and live. Resolves at EOSE. */
   async watch(filter: unknown): Promise<WireEvent[]> {
     const id = `w${++this.#queryCount}`
@@ -89,6 +105,7 @@ export class EventClient {
     const message: unknown = JSON.parse(text)
     if (!Array.isArray(message)) throw new Error(`not a message: ${text}`)
     const [verb, id, value, reason]: unknown[] = message
+    if (verb === 'AUTH') this.#challenge = String(id)
     if (verb === 'OK') {
       this.#unanswered.get(String(id))?.({ isAccepted: value === true, text: String(reason) })
       this.#unanswered.delete(String(id))

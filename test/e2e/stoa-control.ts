@@ -11,6 +11,8 @@ const STORE_RETRY_MS = 1_000
 const RETRY_MARGIN_MS = 300
 /** On a busy machine; alone it takes some milliseconds. */
 const RELOAD_TIMEOUT_MS = 10_000
+/** A database of its own is made and started; alone that takes two seconds. */
+const OFFICE_TIMEOUT_MS = 60_000
 
 /** Of util-linux: sets limits of a running process. */
 const PRLIMIT = 'prlimit'
@@ -26,18 +28,22 @@ export interface ControlOptions {
 export function createStoaControl(stage: Stage, { threads }: ControlOptions): RelayControl {
   return {
     startWith: async (settings) => {
-      // No command of the program makes a first operator yet.
-      if (settings.adminPubkeys !== undefined) return undefined
       const configFile = join(stage.folder(), 'stoa.toml')
       writeFileSync(configFile, tomlFor(settings))
-      const options = { configFile, threads }
-      return controlledRelay(stage, { options, settings, first: await stage.start(options) })
+      // Whoever has power here is known by the database, which a relay alone does not have.
+      const hasOffice = settings.adminPubkeys !== undefined
+      const options = { configFile, threads, hasOffice }
+      const first = await stage.start(options)
+      if (hasOffice) await untilOfficeIsOpen(first)
+      for (const pubkey of settings.adminPubkeys ?? [])
+        await admin(stage, first, ['staff', 'grant', 'owner', pubkey])
+      return controlledRelay(stage, { options, settings, first })
     },
   }
 }
 
 interface Started {
-  readonly options: { readonly configFile: string; readonly threads: number }
+  readonly options: { readonly configFile: string; readonly threads: number; readonly hasOffice: boolean }
   readonly settings: RelaySettings
   readonly first: StoaProcess
 }
@@ -71,8 +77,46 @@ function controlledRelay(stage: Stage, { options, settings, first }: Started): C
     ban: async (pubkey) => reload({ bannedPubkeys: [...(current.bannedPubkeys ?? []), pubkey] }),
     storedEvents: () => storedEvents(stoa),
     output: () => stoa.stdout + stoa.stderr,
+    ...(options.hasOffice && {
+      httpAuthPath: '/dashboard/status',
+      makeInvite: async ({ uses, expiresInSeconds }: InviteWish) => {
+        const days = expiresInSeconds === undefined ? [] : ['--days', String(expiresInSeconds / 86_400)]
+        const { code } = await admin(stage, stoa, ['invite', 'create', '--uses', String(uses), ...days])
+        return String(code)
+      },
+      auditEntries: async () => {
+        const { entries } = await admin(stage, stoa, ['audit', 'list'])
+        return (Array.isArray(entries) ? entries : []).map((entry) => JSON.stringify(entry))
+      },
+    }),
     stop: () => stage.discard(stoa),
   }
+}
+
+interface InviteWish {
+  readonly uses: number
+  readonly expiresInSeconds?: number
+}
+
+/** Resolves when accounts and members are served. */
+async function untilOfficeIsOpen(stoa: StoaProcess): Promise<void> {
+  const deadlineMs = performance.now() + OFFICE_TIMEOUT_MS
+  while (!stoa.stderr.includes('"event":"office.open"')) {
+    if (performance.now() > deadlineMs) throw new Error(`the database did not come up\n${stoa.report()}`)
+    await sleep(20)
+  }
+}
+
+/** `stoa admin …` on the data folder of this relay; the answer is what it prints for machines. */
+async function admin(
+  stage: Stage,
+  { dataDir }: StoaProcess,
+  words: readonly string[],
+): Promise<Readonly<Record<string, unknown>>> {
+  const { code, stdout, stderr } = await stage.run(['admin', ...words, '--json', '--data', dataDir])
+  if (code !== 0) throw new Error(`stoa admin ${words.join(' ')} ended with ${code}: ${stderr}`)
+  // It prints one JSON object.
+  return JSON.parse(stdout) as Readonly<Record<string, unknown>>
 }
 
 /** SIGHUP; resolves when the log says that the new settings hold, throws when they are refused. */
