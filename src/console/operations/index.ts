@@ -1,0 +1,16 @@
+import { ACCESS_OPERATIONS } from './access.ts'
+import { MODERATION_OPERATIONS } from './moderation.ts'
+import type { Operation } from './operation.ts'
+import { PEOPLE_OPERATIONS } from './people.ts'
+import { RUNNING_OPERATIONS } from './running.ts'
+
+export { judgedBy, needOfChanges } from './access.ts'
+export type { Operation, PreparedOperation } from './operation.ts'
+
+/** Everything that `/dashboard/*` and `stoa admin` can do. */
+export const OPERATIONS: readonly Operation[] = [
+  ...RUNNING_OPERATIONS,
+  ...ACCESS_OPERATIONS,
+  ...MODERATION_OPERATIONS,
+  ...PEOPLE_OPERATIONS,
+]
