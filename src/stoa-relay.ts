@@ -53,7 +53,8 @@ export interface RelayUnit {
 export interface RelayUnitDeps {
   readonly config: Config
   readonly logger: Logger
-  readonly http: HttpServer
+  /** The application, for what is not the relay's. */
+  readonly http: Pick<HttpServer, 'handle' | 'listenUnix'>
   readonly host: RelayHost
   readonly access: AccessListsData
   readonly version: string
@@ -124,9 +125,11 @@ async function startThreads(
   // In the system's folder for such things: a path in a deep data folder could be longer than a socket's may be.
   const folder = mkdtempSync(join(tmpdir(), 'stoa-'))
   const applicationSocket = join(folder, 'application.sock')
-  await http.listenUnix(applicationSocket)
   const cleanUp = () => rmSync(folder, { recursive: true, force: true })
   try {
+    // Its code is read while the threads read theirs.
+    const listening = http.listenUnix(applicationSocket)
+    listening.catch(() => {})
     const relay = await startThreadedRelay({
       ...deps,
       settings: config.relay,
@@ -139,6 +142,7 @@ async function startThreads(
         throw new AppError('INTERNAL', `The ${thread} thread ended: ${err.message}`, { cause: err })
       },
     })
+    await listening
     const stop = async () => {
       await relay.stop()
       cleanUp()

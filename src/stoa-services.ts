@@ -74,6 +74,17 @@ export function createMainPolicies(
   }
 }
 
+/** The rules of the main thread hear what the relay's threads are told. */
+export function toldTo(unit: RelayUnit, policies: MainPolicies): RelayUnit {
+  return {
+    ...unit,
+    obey: (order) => {
+      policies.obey(order)
+      return unit.obey(order)
+    },
+  }
+}
+
 export async function startServices(deps: ServicesDeps): Promise<Services> {
   const { config, configFile, unit, office, verifier, relaySigner, policies, logger } = deps
   const dataDir = resolve(config.data.dir)

@@ -3,34 +3,27 @@
  * start and stop.
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
-import { databaseTables, registerBackupMetrics, requireRestored } from './backup/index.ts'
 import type { BatchVerifier, RunningStoa, StoreReport } from './cli/index.ts'
 import type { Config, FlagOverride, LoadedConfig } from './config/index.ts'
-import { registerConsole } from './console/index.ts'
 import type { EventStore } from './events/index.ts'
 import { folderOwner, verifyLogStore } from './events/log/index.ts'
-import { AppError, systemClock } from './kernel/index.ts'
-import { loadSnapshot } from './moderation/index.ts'
-import { openDatabase } from './platform/database/index.ts'
+import { AppError } from './kernel/index.ts'
+import type { AccessSnapshot } from './moderation/index.ts'
 import {
-  createHttpServer,
   createLogger,
   createMetricsRegistry,
   createSignatureVerifier,
   type Logger,
 } from './platform/index.ts'
-import { createLonelyHost, loadAccessLists } from './relay/index.ts'
-import { registerRetentionMetrics } from './retention/index.ts'
-import { openKeyring } from './signer/index.ts'
-import { addressReader, openAdmin } from './stoa-console.ts'
+import { loadAccessLists } from './relay/index.ts'
+import { openKeyring, type Signer } from './signer/index.ts'
+import { BackRooms } from './stoa-back.ts'
 import { registerMetrics } from './stoa-metrics.ts'
-import { databaseOptions, type Office, openOffice } from './stoa-office.ts'
-import { createOperator } from './stoa-operator.ts'
 import { notifyBy, type RelayUnit, startRelayUnit } from './stoa-relay.ts'
-import { createMainPolicies, type MainPolicies, type Services, startServices } from './stoa-services.ts'
 import { LiveSettings } from './stoa-settings.ts'
 import { openShared } from './stoa-shared.ts'
 import { logStoreOptions, openStore } from './stoa-store.ts'
@@ -57,17 +50,20 @@ export async function openEventStore(config: Config, logger?: Logger): Promise<E
 /** The relay's rules, for a command that brings events from elsewhere. */
 async function createPolicies(config: Config, store: EventStore) {
   const access = await loadAccessLists(join(resolve(config.data.dir), ACCESS_FILE))
+  const { createMainPolicies } = await import('./stoa-services.ts')
   return createMainPolicies(config, access, store, undefined).write
 }
 
 /** The tables of the database, for a command that works on them alone. */
 export async function openTables(config: Config) {
+  const [{ openDatabase }, { databaseOptions }, { databaseTables }] = await Promise.all([
+    import('./platform/database/index.ts'),
+    import('./stoa-office.ts'),
+    import('./backup/index.ts'),
+  ])
   const logger = createLogger({ level: 'warn', format: 'auto' })
-  const database = await openDatabase({
-    ...databaseOptions(config),
-    dataDir: resolve(config.data.dir),
-    logger,
-  })
+  const dataDir = resolve(config.data.dir)
+  const database = await openDatabase({ ...databaseOptions(config), dataDir, logger })
   return { ...databaseTables(database.db), close: () => database.close() }
 }
 
@@ -104,14 +100,14 @@ export async function startStoa(
   const startedMs = performance.now()
   const endings = new Endings()
   try {
-    await requireRestored(resolve(started.data.dir))
+    await requireWholeFolder(resolve(started.data.dir))
     const path = join(resolve(started.data.dir), SETTINGS_FILE)
     const settings = await LiveSettings.open({ path, load })
     const config = settings.current
-    const { unit, shared, metrics, services } = await startParts(settings, { logger, takesOver }, endings)
+    const { unit, shared, metrics, back } = await startParts(settings, { logger, takesOver }, endings)
     settings.applyBy(async (next) => {
       await unit.obey({ do: 'configure', settings: relaySettings(next) })
-      await services?.configure(next)
+      await back.configure(next)
     })
     registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
     await shared.follow(unit)
@@ -134,120 +130,83 @@ export async function startStoa(
   }
 }
 
-/** Starts the parts in their order; each leaves behind how it is ended. */
+/** Starts the relay and what it needs at once; each part leaves behind how it is ended. */
 async function startParts(
   settings: LiveSettings,
   { logger, takesOver }: Required<Pick<StartDeps, 'logger' | 'takesOver'>>,
   endings: Endings,
 ) {
   const config = settings.current
-  const { roles } = config.process
   const dataDir = resolve(config.data.dir)
+  const accessFile = join(dataDir, ACCESS_FILE)
   const metrics = createMetricsRegistry()
   const processId = randomBytes(4).toString('hex')
   const shared = await openShared(config, processId, logger)
-  const { claimAuthEvent } = shared
   endings.add(() => shared.stop())
+  const snapshot = await readSnapshot(accessFile)
+  const relaySigner = await openRelayKey(config, logger)
   let unit: RelayUnit | undefined
-  let office: Office | undefined
-  let services: Services | undefined
-  const health = async () => ({ ...healthOf(unit), ...(await office?.health()), shared: shared.health() })
-  const operator = createOperator({
-    office: () => (unit === undefined ? undefined : office),
-    unit: () => {
-      if (unit === undefined)
-        throw new AppError('INTERNAL', 'An operator was heard before the relay has started.')
-      return unit
-    },
-    shared,
+  const back = new BackRooms({
     settings,
-    services: () => services,
-    health,
-  })
-  const hasOffice = config.store.engine === 'postgres' || roles.length > 1
-  const verifier = await createSignatureVerifier(config.relay.verifier)
-  const http = await createHttpServer({
-    logger,
-    health,
+    shared,
     metrics,
-    site: config.relay,
-    ...(hasOffice &&
-      roles.includes('api') && {
-        routes: (app) =>
-          registerConsole(app, {
-            operator,
-            accounts: () => office?.people()?.accounts,
-            knownAs: () => ({ publicUrl: settings.current.relay.publicUrl, otherUrls: [] }),
-            verifier,
-            claimOnce: claimAuthEvent,
-            clock: systemClock,
-            addressOf: addressReader(config),
-            version: packageJson.version,
-          }),
-      }),
+    relaySigner,
+    verifier: await createSignatureVerifier(config.relay.verifier),
+    snapshot,
+    accessFile,
+    dataDir,
+    relayHealth: () => healthOf(unit),
+    logger,
   })
-  endings.add(() => http.close())
-  const keyring = openKeyring(join(dataDir, KEYS_FOLDER), {
-    passphrase: config.signer.passphrase,
-    given: givenKeys(config),
-    notify: ({ event, level, facts }) => logger[level](facts, event),
-  })
-  const relaySigner = await keyring.keyFor('relay')
-  const accessFile = join(dataDir, ACCESS_FILE)
-  const snapshot = await loadSnapshot(accessFile)
   endings.add(() => unit?.stop())
-  if (hasOffice) {
-    office = openOffice({ config: () => settings.current, shared, relaySigner, accessFile, snapshot, logger })
-    const { stop } = office
-    endings.add(stop)
-  }
+  endings.add(() => back.stop())
   unit = await startRelayUnit({
     config: { ...config, relay: relaySettings(config) },
     logger,
-    http,
-    host: office?.host ?? { ...createLonelyHost(() => systemClock.nowSeconds()), claimAuthEvent },
+    http: back,
+    host: back.host,
     access: snapshot.lists,
     version: packageJson.version,
     self: relaySigner.publicKey,
-    offeredNips: hasOffice ? (roles.includes('api') ? OFFERED_BY_API : OFFERED) : [],
+    offeredNips: offeredNips(config, back.hasOffice),
     processId,
     vacate: takesOver ? makingWay(config, logger) : undefined,
     ...(shared.processBus !== undefined && { processBus: shared.processBus }),
   })
-  const policies = createMainPolicies(config, snapshot.lists, unit.store, logger)
-  endings.add(() => policies.close())
-  unit = toldTo(unit, policies)
-  office?.serve(unit)
-  if (roles.includes('jobs') || !hasOffice) {
-    const { file: configFile } = settings
-    services = await startServices({
-      config,
-      configFile,
-      unit,
-      office,
-      verifier,
-      relaySigner,
-      policies,
-      logger,
-    })
-    const { stop, retention, backups } = services
-    endings.add(stop)
-    registerRetentionMetrics(metrics, () => retention.stats())
-    registerBackupMetrics(metrics, () => backups.stats())
-  }
-  if (hasOffice) endings.add(await openAdmin(dataDir, { config, operator, logger, metrics }))
-  return { unit, shared, metrics, services }
+  back.openTo(unit)
+  return { unit, shared, metrics, back }
 }
 
-/** The rules of the main thread hear what the relay's threads are told. */
-function toldTo(unit: RelayUnit, policies: MainPolicies): RelayUnit {
-  return {
-    ...unit,
-    obey: (order) => {
-      policies.obey(order)
-      return unit.obey(order)
-    },
+/** A restore that was cut short has left a folder that is not whole. The backup part knows its mark. */
+async function requireWholeFolder(dataDir: string): Promise<void> {
+  if (!existsSync(dataDir)) return
+  const { requireRestored } = await import('./backup/index.ts')
+  await requireRestored(dataDir)
+}
+
+function openRelayKey(config: Config, logger: Logger): Promise<Signer> {
+  const keyring = openKeyring(join(resolve(config.data.dir), KEYS_FOLDER), {
+    passphrase: config.signer.passphrase,
+    given: givenKeys(config),
+    notify: ({ event, level, facts }) => logger[level](facts, event),
+  })
+  return keyring.keyFor('relay')
+}
+
+/** What operators had decided; of a file that is damaged, moderation makes the best. */
+async function readSnapshot(accessFile: string): Promise<AccessSnapshot> {
+  try {
+    return { lists: await loadAccessLists(accessFile), isDamaged: false }
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'ACCESS_FILE_DAMAGED') throw error
+    const { loadSnapshot } = await import('./moderation/index.ts')
+    return loadSnapshot(accessFile)
   }
+}
+
+function offeredNips({ process: { roles } }: Config, hasOffice: boolean): readonly number[] {
+  if (!hasOffice) return []
+  return roles.includes('api') ? OFFERED_BY_API : OFFERED
 }
 
 /** How the program that runs on this data folder is asked to make way; undefined when none does. */
