@@ -100,6 +100,8 @@ export async function startServices(deps: ServicesDeps): Promise<Services> {
     self: relaySigner.publicKey,
     relayUrls: publicUrl === '' ? [] : [publicUrl],
   })
+  // Events come while they are being opened.
+  let opened: Mirrors | undefined
   const mirrors = await openMirrors({
     store,
     intake,
@@ -108,11 +110,12 @@ export async function startServices(deps: ServicesDeps): Promise<Services> {
     configured,
     subscribe: (listener) =>
       unit.bus.subscribe((event, json) => listener(event, json), {
-        isWanted: () => mirrors.list().length > 0,
+        isWanted: () => (opened?.list().length ?? 0) > 0,
       }),
     logger,
     signer: relaySigner,
   })
+  opened = mirrors
   const retention = startRetention({
     store,
     clock: systemClock,

@@ -1,10 +1,13 @@
 /** The whole conformance suite against the real program, with every relay it asks for. */
+import { randomUUID } from 'node:crypto'
+import { Client } from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
+import { noServerBecause, startPostgres } from '../../src/events/postgres/testing/index.ts'
 import { allSections, printReport, type Report, runConformance } from '../conformance/index.ts'
-import { canBreakStorage, createStoaControl } from './stoa-control.ts'
+import { type ControlOptions, canBreakStorage, createStoaControl } from './stoa-control.ts'
 import { Stage } from './stoa-process.ts'
 
-const RUN_TIMEOUT_MS = 600_000
+const RUN = { timeout: 600_000 }
 /** Rows judge what is answered; a disk that others keep busy may let a durable write wait for seconds. */
 const ANSWER_TIMEOUT_MS = 10_000
 
@@ -19,24 +22,58 @@ const SKIPPED: Readonly<Record<string, string>> = {
 const stage = new Stage()
 afterEach(({ task }) => stage.end({ hasFailed: task.result?.state === 'fail' }))
 
-describe.each([{ threads: 1 }, { threads: 2 }])('with $threads thread(s)', ({ threads }) => {
+describe.each([{ threads: 1 }, { threads: 2 }])(
+  'on the log store, with $threads thread(s)',
+  ({ threads }) => {
+    test('every row of the conformance suite holds, but for those that say nothing about Stoa', RUN, () =>
+      judge({ threads }, SKIPPED),
+    )
+  },
+)
+
+if (noServerBecause !== undefined) console.warn(`SKIPPED: the suite on PostgreSQL, since ${noServerBecause}`)
+
+describe.skipIf(noServerBecause !== undefined)('on PostgreSQL', () => {
   test(
     'every row of the conformance suite holds, but for those that say nothing about Stoa',
+    RUN,
     async () => {
-      const { url } = await stage.start({ threads, hasOffice: true })
-      const report = await runConformance({
-        url,
-        control: createStoaControl(stage, { threads }),
-        answerMs: ANSWER_TIMEOUT_MS,
-      })
-      if (report.failed > 0) console.error(printFailures(report))
-      expect(idsOf(report, 'fail')).toEqual([])
-      expect(idsOf(report, 'skip')).toEqual(Object.keys(SKIPPED).toSorted())
-      expect(report.passed).toBe(rowCount() - Object.keys(SKIPPED).length)
+      const server = await startPostgres()
+      try {
+        const place = async () => ({
+          STOA_STORE__ENGINE: 'postgres',
+          STOA_DATABASE__URL: await freshDatabase(server.url),
+        })
+        await judge({ threads: 1, place }, { ...SKIPPED, 'O-08': 'it is not this process that writes' })
+      } finally {
+        await stage.end()
+        await server.stop()
+      }
     },
-    RUN_TIMEOUT_MS,
   )
 })
+
+/** Runs the suite against a relay of this kind. */
+async function judge(options: ControlOptions, skipped: Readonly<Record<string, string>>): Promise<void> {
+  const env = (await options.place?.()) ?? {}
+  const { url } = await stage.start({ threads: options.threads, hasOffice: true, env })
+  const control = createStoaControl(stage, options)
+  const report = await runConformance({ url, control, answerMs: ANSWER_TIMEOUT_MS })
+  if (report.failed > 0) console.error(printFailures(report))
+  expect(idsOf(report, 'fail')).toEqual([])
+  expect(idsOf(report, 'skip')).toEqual(Object.keys(skipped).toSorted())
+  expect(report.passed).toBe(rowCount() - Object.keys(skipped).length)
+}
+
+/** A database of its own for each relay. */
+async function freshDatabase(serverUrl: string): Promise<string> {
+  const name = `relay_${randomUUID().replaceAll('-', '')}`
+  const client = new Client(serverUrl)
+  await client.connect()
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.end()
+  return serverUrl.replace('/postgres?', `/${name}?`)
+}
 
 function rowCount(): number {
   return allSections.reduce((count, { rows }) => count + rows.length, 0)

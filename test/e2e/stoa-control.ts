@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ControlledRelay, RelayControl, RelaySettings } from '../conformance/index.ts'
-import type { Stage, StoaProcess } from './stoa-process.ts'
+import type { Stage, StoaEnvironment, StoaProcess } from './stoa-process.ts'
 
 /** After a failed write the store waits a second before it tries the disk again. */
 const STORE_RETRY_MS = 1_000
@@ -23,16 +23,19 @@ export const canBreakStorage = hasPrlimit()
 export interface ControlOptions {
   /** The threads of every relay. */
   readonly threads: number
+  /** Settings of each relay that say where it keeps its events; in files of its own folder when absent. */
+  readonly place?: () => Promise<StoaEnvironment>
 }
 
-export function createStoaControl(stage: Stage, { threads }: ControlOptions): RelayControl {
+export function createStoaControl(stage: Stage, { threads, place }: ControlOptions): RelayControl {
   return {
     startWith: async (settings) => {
       const configFile = join(stage.folder(), 'stoa.toml')
       writeFileSync(configFile, tomlFor(settings))
       // Whoever has power here is known by the database, which a relay alone does not have.
       const hasOffice = settings.adminPubkeys !== undefined
-      const options = { configFile, threads, hasOffice }
+      const env = (await place?.()) ?? {}
+      const options = { configFile, threads, hasOffice, env }
       const first = await stage.start(options)
       if (hasOffice) await untilOfficeIsOpen(first)
       for (const pubkey of settings.adminPubkeys ?? [])
@@ -43,7 +46,12 @@ export function createStoaControl(stage: Stage, { threads }: ControlOptions): Re
 }
 
 interface Started {
-  readonly options: { readonly configFile: string; readonly threads: number; readonly hasOffice: boolean }
+  readonly options: {
+    readonly configFile: string
+    readonly threads: number
+    readonly hasOffice: boolean
+    readonly env: StoaEnvironment
+  }
   readonly settings: RelaySettings
   readonly first: StoaProcess
 }
@@ -66,13 +74,15 @@ function controlledRelay(stage: Stage, { options, settings, first }: Started): C
       stoa = await stage.start({ ...options, dataDir })
       return stoa.url
     },
-    ...(canBreakStorage && {
-      breakStorage: async () => limitFileSize(stoa, '0'),
-      restoreStorage: async () => {
-        limitFileSize(stoa, 'unlimited')
-        await sleep(STORE_RETRY_MS + RETRY_MARGIN_MS)
-      },
-    }),
+    // Elsewhere it is not this process that writes.
+    ...(canBreakStorage &&
+      options.env.STOA_STORE__ENGINE === undefined && {
+        breakStorage: async () => limitFileSize(stoa, '0'),
+        restoreStorage: async () => {
+          limitFileSize(stoa, 'unlimited')
+          await sleep(STORE_RETRY_MS + RETRY_MARGIN_MS)
+        },
+      }),
     reload,
     ban: async (pubkey) => reload({ bannedPubkeys: [...(current.bannedPubkeys ?? []), pubkey] }),
     storedEvents: () => storedEvents(stoa),
