@@ -631,8 +631,8 @@ const relay = z
     verifier: z.enum(['auto', 'native', 'wasm']).default('auto').register(notes, {
       says: "How signatures are checked: `native` needs the system's libsecp256k1, `wasm` never uses it, `auto` takes it when it is there.",
     }),
-    eoseHint: z.boolean().default(true).register(notes, {
-      says: 'Say with EOSE whether everything that matches was sent (NIP-67).',
+    eoseHint: z.boolean().default(false).register(notes, {
+      says: 'Say with EOSE whether everything that matches was sent (NIP-67). Off, because some client libraries throw away an EOSE with a third element.',
       reloadable: true,
     }),
     search: z.boolean().default(true).register(notes, {

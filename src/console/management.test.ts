@@ -209,6 +209,8 @@ test('a role is made once, changed, given, taken and removed (R-11)', async () =
   expect(rig.done.map(({ what }) => what.split(' ')[0])).toEqual([
     'put-role',
     'put-role',
+    // Roles are those of members.
+    'add-members',
     'assign-role',
     'unassign-role',
     'remove-role',

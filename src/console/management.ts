@@ -8,7 +8,7 @@ import {
 } from '../nostr/index.ts'
 import type { AccessChange } from '../relay/index.ts'
 import { judgedBy, needOfChanges } from './operations/index.ts'
-import type { Actor, Desks, Operator } from './operator.ts'
+import type { Actor, Desks, MembershipDesk, Operator } from './operator.ts'
 import { UNAVAILABLE } from './refusals.ts'
 import type { Need } from './rights.ts'
 
@@ -186,12 +186,22 @@ async function carryOutRole(operator: Operator, call: ManagementCall, by: Actor)
     case 'deleterole':
       return isDone(desk.removeRole(call.params.id, by))
     case 'assignrole':
-      return isDone(desk.assignRole({ pubkey: call.params.pubkey, roleId: call.params.id }, by))
+      return isDone(giveRole(desk, { pubkey: call.params.pubkey, roleId: call.params.id }, by))
     case 'unassignrole':
       return isDone(desk.unassignRole({ pubkey: call.params.pubkey, roleId: call.params.id }, by))
     default:
       return refused({ code: 'NOT_FOUND', text: `${call.method} is not carried out here` })
   }
+}
+
+/** Roles are those of members, and NIP-86 has no other word for making one: whoever is given a role becomes a member. */
+async function giveRole(
+  desk: MembershipDesk,
+  assignment: { readonly pubkey: string; readonly roleId: string },
+  by: Actor,
+): Promise<Result> {
+  const added = await desk.addMembers([assignment.pubkey], by)
+  return added.ok ? desk.assignRole(assignment, by) : added
 }
 
 /** NIP-86 answers a change by `true`. */

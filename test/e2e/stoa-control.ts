@@ -33,7 +33,7 @@ export function createStoaControl(stage: Stage, { threads, place }: ControlOptio
       const configFile = join(stage.folder(), 'stoa.toml')
       writeFileSync(configFile, tomlFor(settings))
       // Whoever has power here is known by the database, which a relay alone does not have.
-      const hasOffice = settings.adminPubkeys !== undefined
+      const hasOffice = settings.adminPubkeys !== undefined || place !== undefined
       const env = (await place?.()) ?? {}
       const options = { configFile, threads, hasOffice, env }
       const first = await stage.start(options)
@@ -95,8 +95,8 @@ function controlledRelay(stage: Stage, { options, settings, first }: Started): C
         return String(code)
       },
       auditEntries: async () => {
-        const { entries } = await admin(stage, stoa, ['audit', 'list'])
-        return (Array.isArray(entries) ? entries : []).map((entry) => JSON.stringify(entry))
+        const entries = Object.values(await admin(stage, stoa, ['audit', 'list']))
+        return entries.map((entry) => JSON.stringify(entry))
       },
     }),
     stop: () => stage.discard(stoa),
@@ -125,7 +125,7 @@ async function admin(
 ): Promise<Readonly<Record<string, unknown>>> {
   const { code, stdout, stderr } = await stage.run(['admin', ...words, '--json', '--data', dataDir])
   if (code !== 0) throw new Error(`stoa admin ${words.join(' ')} ended with ${code}: ${stderr}`)
-  // It prints one JSON object.
+  // It prints an object or a list.
   return JSON.parse(stdout) as Readonly<Record<string, unknown>>
 }
 

@@ -112,9 +112,9 @@ describe.skipIf(noServerBecause !== undefined)('when something is killed', () =>
   })
 })
 
-test.runIf(noServerBecause !== undefined)('what is killed loses nothing', ({ skip }) => {
-  skip(noServerBecause)
-})
+// Say it aloud: a suite that is skipped in silence looks like one that passed.
+if (noServerBecause !== undefined)
+  console.warn(`SKIPPED: the event store in PostgreSQL, since ${noServerBecause}`)
 
 interface Answer {
   readonly event: NostrEvent

@@ -21,6 +21,6 @@ describe.skipIf(noDatabaseBecause !== undefined)('in PostgreSQL', () => {
   }, 180_000)
 })
 
-test.runIf(noDatabaseBecause !== undefined)('PostgreSQL was compared with memory', ({ skip }) => {
-  skip(noDatabaseBecause)
-})
+// Say it aloud: a suite that is skipped in silence looks like one that passed.
+if (noDatabaseBecause !== undefined)
+  console.warn(`SKIPPED: the event store in PostgreSQL, since ${noDatabaseBecause}`)

@@ -50,6 +50,6 @@ describe.skipIf(noDatabaseBecause !== undefined)('in PostgreSQL', () => {
   })
 })
 
-test.runIf(noDatabaseBecause !== undefined)('the claims about PostgreSQL were tested', ({ skip }) => {
-  skip(noDatabaseBecause)
-})
+// Say it aloud: a suite that is skipped in silence looks like one that passed.
+if (noDatabaseBecause !== undefined)
+  console.warn(`SKIPPED: the event store in PostgreSQL, since ${noDatabaseBecause}`)

@@ -193,9 +193,9 @@ describe.skipIf(noDatabaseBecause !== undefined)('two stores on one database', (
   })
 })
 
-test.runIf(noDatabaseBecause !== undefined)('two stores on one database were tested', ({ skip }) => {
-  skip(noDatabaseBecause)
-})
+// Say it aloud: a suite that is skipped in silence looks like one that passed.
+if (noDatabaseBecause !== undefined)
+  console.warn(`SKIPPED: the event store in PostgreSQL, since ${noDatabaseBecause}`)
 
 function seqOf(outcome: PutOutcome): number {
   if (outcome.status !== 'stored') throw new Error(`expected stored, got ${outcome.status}`)
