@@ -26,9 +26,9 @@ export interface PostgresServer extends TestDatabase {
 /** Set it to the URL of another server, and the tests that need not kill one use that. */
 const GIVEN_URL = process.env.STOA_TEST_POSTGRES_URL
 
-const BIN = ['/usr/lib/postgresql/15/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/17/bin'].find(
-  (folder) => existsSync(join(folder, 'initdb')),
-)
+const BIN = ['15', '16', '17', '18']
+  .map((major) => `/usr/lib/postgresql/${major}/bin`)
+  .find((folder) => existsSync(join(folder, 'initdb')))
 
 /** Where files cost no waiting for a disk, if the system has such a place. */
 const FAST = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()

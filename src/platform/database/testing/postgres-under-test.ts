@@ -4,12 +4,14 @@ import { findEmbeddedProgram, type PostgresProgram, serverUser } from '../embedd
 /** Which PostgreSQL a test runs on: the one that comes with the program, or Debian's, which is older. */
 export type PostgresUnderTest = 'embedded' | 'debian'
 
-/** Debian 12 has PostgreSQL 15, the oldest that the program works with. */
-const DEBIAN: PostgresProgram = {
-  initdb: '/usr/lib/postgresql/15/bin/initdb',
-  postgres: '/usr/lib/postgresql/15/bin/postgres',
-  major: '15',
-}
+/** Debian 12 has PostgreSQL 15, the oldest that the program works with; Debian 13 has 17. */
+const DEBIAN_MAJORS = ['15', '16', '17', '18']
+
+const DEBIAN: PostgresProgram | undefined = DEBIAN_MAJORS.map((major) => ({
+  initdb: `/usr/lib/postgresql/${major}/bin/initdb`,
+  postgres: `/usr/lib/postgresql/${major}/bin/postgres`,
+  major,
+})).find(({ postgres }) => existsSync(postgres))
 
 /** The PostgreSQL that tests use unless they say otherwise: `STOA_TEST_POSTGRES`, `embedded` when it is not set. */
 export function chosenPostgres(): PostgresUnderTest {
@@ -24,8 +26,8 @@ export function programUnderTest(
   scratchFolder: string,
 ): PostgresProgram | undefined {
   if (which === 'embedded') return findEmbeddedProgram(scratchFolder, serverUser())
-  if (existsSync(DEBIAN.postgres)) return DEBIAN
-  console.error(`SKIPPED: ${DEBIAN.postgres} is not there (apt-get install postgresql-15)`)
+  if (DEBIAN !== undefined) return DEBIAN
+  console.error('SKIPPED: there is no PostgreSQL in /usr/lib/postgresql (apt-get install postgresql)')
   return undefined
 }
 
