@@ -57,7 +57,12 @@ describe.skipIf(!isPresent)('events found in the wild', () => {
       expect(rejects.filter(({ line, reason }) => !isRightlyRefused(real[line - 1]!, reason))).toEqual([])
 
       const expected = await eventsThatRulesKeep(real.filter((event) => isIdRight(event)))
-      const stoa = await stage.start({ dataDir })
+      // Private messages are among them, which only those they are for could read.
+      const env = {
+        STOA_RELAY__POLICIES__READING__PRIVATE_KINDS: '',
+        STOA_RELAY__POLICIES__READING__AUTHOR_ONLY_KINDS: '',
+      }
+      const stoa = await stage.start({ dataDir, env })
       const client = await EventClient.open(stoa.url)
       const returned = await fetchByIds(
         client,

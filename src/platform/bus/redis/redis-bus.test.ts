@@ -71,10 +71,10 @@ describe.skipIf(!isRedisInstalled)('a Redis that comes and goes', () => {
       expect(await asked).toMatchObject({ ok: false, refusal: { code } })
     }
     bus.publish('news', Buffer.from('nobody hears'))
-    await eventually(() => bus.status().lastError !== undefined)
+    // First the connection that was cut is said, then that none can be made.
+    await eventually(() => bus.status().lastError?.includes('ECONNREFUSED') === true)
     expect(bus.status()).toMatchObject({
       state: 'degraded',
-      lastError: expect.stringContaining('ECONNREFUSED'),
       counters: { held: 1, dropped: 0, localTokens: 3 },
     })
     await bus.close()
