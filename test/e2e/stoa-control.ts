@@ -1,7 +1,9 @@
 /** The conformance suite's handle on Stoa: each relay it asks for is the real program, in a process of its own. */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ControlledRelay, RelayControl, RelaySettings } from '../conformance/index.ts'
 import type { Stage, StoaEnvironment, StoaProcess } from './stoa-process.ts'
@@ -90,8 +92,9 @@ function controlledRelay(stage: Stage, { options, settings, first }: Started): C
     ...(options.hasOffice && {
       httpAuthPath: '/dashboard/status',
       makeInvite: async ({ uses, expiresInSeconds }: InviteWish) => {
-        const days = expiresInSeconds === undefined ? [] : ['--days', String(expiresInSeconds / 86_400)]
-        const { code } = await admin(stage, stoa, ['invite', 'create', '--uses', String(uses), ...days])
+        // Not by the command, which takes a second to start: an invite may be good for one.
+        const expiresAtSeconds = Math.ceil(Date.now() / 1_000 + (expiresInSeconds ?? 86_400))
+        const { code } = await postToAdmin(stoa, 'invites/create', { maxUses: uses, expiresAtSeconds })
         return String(code)
       },
       auditEntries: async () => {
@@ -101,6 +104,28 @@ function controlledRelay(stage: Stage, { options, settings, first }: Started): C
     }),
     stop: () => stage.discard(stoa),
   }
+}
+
+/** A change by the socket of `stoa admin`. */
+function postToAdmin(
+  { dataDir }: StoaProcess,
+  path: string,
+  body: object,
+): Promise<Readonly<Record<string, unknown>>> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      socketPath: join(dataDir, 'admin.sock'),
+      path: `/dashboard/${path}`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    }
+    const sent = request(options, (response) => {
+      // One JSON object, as the API describes it.
+      json(response).then((answer) => resolve(answer as Readonly<Record<string, unknown>>), reject)
+    })
+    sent.on('error', reject)
+    sent.end(JSON.stringify(body))
+  })
 }
 
 interface InviteWish {
