@@ -155,7 +155,7 @@ function verdictOf(outcome: PutOutcome | undefined, line: number): string {
     case 'deleted':
       return 'deleted: its author has deleted it (NIP-09)'
     case 'vanished':
-      return 'vanished: its author has asked to vanish (NIP-62)'
+      return 'vanished: its author, or who it was sent to, has asked to vanish (NIP-62)'
     case 'expired':
       return 'expired: its expiration has passed (NIP-40)'
     case 'ephemeral':

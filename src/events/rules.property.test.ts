@@ -30,7 +30,13 @@ function isStorable(event: NostrEvent): boolean {
 /** Does this request to vanish reach the event? */
 function takesAlong(request: NostrEvent, event: NostrEvent): boolean {
   if (request.kind !== KINDS.VANISH || request.id === event.id) return false
-  return request.pubkey === event.pubkey && event.created_at <= request.created_at
+  const isTheirs =
+    request.pubkey === event.pubkey || (event.kind === KINDS.GIFT_WRAP && isSentTo(request.pubkey, event))
+  return isTheirs && event.created_at <= request.created_at
+}
+
+function isSentTo(pubkey: string, { tags }: NostrEvent): boolean {
+  return tags.some(([name, value]) => name === 'p' && value === pubkey)
 }
 
 function deletes(deletion: NostrEvent, event: NostrEvent): boolean {
@@ -57,9 +63,9 @@ function namesVersionById(deletion: NostrEvent, pool: readonly NostrEvent[]): bo
 }
 
 /**
- * Vanishing makes the order matter by design in three ways. Of two requests of one second the first to come stays. A
+ * Vanishing makes the order matter by design in two ways. Of two requests of one second the first to come stays. And a
  * deletion that vanishes is heard while it is there, and it may reach further than the request: an id at any time, a
- * gift wrap by anybody. And a gift wrap goes with its recipient's request only if it was there before.
+ * gift wrap by anybody.
  */
 function dependsOnVanishing(event: NostrEvent, pool: readonly NostrEvent[]): boolean {
   const requests = pool.filter(
@@ -73,10 +79,6 @@ function dependsOnVanishing(event: NostrEvent, pool: readonly NostrEvent[]): boo
       )
     case KINDS.DELETION:
       return isTaken && deletionTargets(event).ids.length > 0
-    case KINDS.GIFT_WRAP:
-      return event.tags.some(
-        ([name, value]) => name === 'p' && requests.some(({ pubkey }) => pubkey === value),
-      )
     default:
       return false
   }

@@ -135,6 +135,17 @@ test('an event of a vanished key is refused through the second of the request, o
   expect(decidePut(testEvent(), vanishedUntil(NOW_SECONDS), NOW_SECONDS)).toEqual(stored())
 })
 
+test('a gift wrap is refused as well when one of its recipients has vanished, and nothing else that names them', () => {
+  const decide = (kind: number, created_at: number, ...tags: string[][]) => {
+    const view = viewWith({ vanishedUntil: (pubkey) => (pubkey === bob ? NOW_SECONDS : undefined) })
+    return decidePut(testEvent({ kind, created_at, tags }), view, NOW_SECONDS)
+  }
+  expect(decide(1059, NOW_SECONDS, ['p'], ['p', alice], ['p', bob])).toEqual(refusal('vanished'))
+  expect(decide(1059, NOW_SECONDS + 1, ['p', bob])).toEqual(stored())
+  expect(decide(1059, NOW_SECONDS, ['p', alice, bob], ['P', bob])).toEqual(stored())
+  expect(decide(1, NOW_SECONDS, ['p', bob])).toEqual(stored())
+})
+
 test('vanished comes after ephemeral, expired and duplicate, and before deleted and superseded', () => {
   const everything = {
     vanishedUntil: () => NOW_SECONDS,

@@ -59,7 +59,8 @@ export interface StoredView {
   newestAddressDeletion(address: string, pubkey: string): number | undefined
   /**
    * The greatest `created_at` among the stored requests to vanish (kind 62) by `pubkey`, in seconds; undefined when
-   * there is none. Asked for every event that comes in, so it must be one look-up in a table of those keys.
+   * there is none. Asked for every event that comes in, so it must be one look-up in a table of those keys; what is no
+   * key is asked for too, since anything may stand in a `p` tag.
    */
   vanishedUntil(pubkey: string): number | undefined
   /** Ids of all stored events by `pubkey`, of whatever kind, made at or before `created_at` (seconds). In any order. */
@@ -118,12 +119,23 @@ function refuse(status: Refusal['status']): Decision {
 }
 
 /**
- * Has its author asked to vanish, at that second or later? A second request of the same second is refused by this as
- * well, and one that is older: the latest time stays (NIP-62).
+ * Has its author asked to vanish, at that second or later, or, of a gift wrap, one of those it was sent to? A second
+ * request of the same second is refused by this as well, and one that is older: the latest time stays (NIP-62: what
+ * was deleted must not come back).
  */
 function hasVanished(event: NostrEvent, view: StoredView): boolean {
-  const untilSeconds = view.vanishedUntil(event.pubkey)
-  return untilSeconds !== undefined && event.created_at <= untilSeconds
+  return keysThatMayVanish(event).some(
+    (pubkey) => event.created_at <= (view.vanishedUntil(pubkey) ?? -Infinity),
+  )
+}
+
+/**
+ * Whose requests to vanish keep this event away: its author's, and of a gift wrap those of its recipients, the first
+ * values of its `p` tags. Strings of any kind, repeats allowed.
+ */
+export function keysThatMayVanish({ kind, pubkey, tags }: NostrEvent): readonly string[] {
+  if (kind !== KINDS.GIFT_WRAP) return [pubkey]
+  return [pubkey, ...tags.flatMap(([name, value]) => (name === 'p' && value !== undefined ? value : []))]
 }
 
 /**

@@ -63,7 +63,7 @@ export type PutOutcome =
   | { readonly status: 'superseded' }
   /** Its author (or, for a gift wrap, its recipient) has deleted it (NIP-09). */
   | { readonly status: 'deleted' }
-  /** Its author has asked to vanish, later than the event was made (NIP-62). */
+  /** Its author, or a recipient of a gift wrap, has asked to vanish at its time or later (NIP-62). */
   | { readonly status: 'vanished' }
   /** Its `expiration` has passed (NIP-40). */
   | { readonly status: 'expired' }

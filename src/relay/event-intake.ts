@@ -261,7 +261,7 @@ const FAILED: PutOutcome = { status: 'failed', message: 'no answer' }
 const REFUSALS = {
   superseded: reason('duplicate', 'a newer version is stored'),
   deleted: reason('blocked', 'its author has deleted this event'),
-  vanished: reason('blocked', 'its author has asked to vanish (NIP-62)'),
+  vanished: reason('blocked', 'its author, or who it was sent to, has asked to vanish (NIP-62)'),
   expired: reason('invalid', 'the event has expired (NIP-40)'),
   ephemeral: reason('error', 'ephemeral events are not stored'),
 } as const satisfies Partial<Record<PutOutcome['status'], string>>

@@ -99,6 +99,18 @@ function whatStaysAway(claim: Claim): void {
     },
   )
 
+  claim('gift wraps made until then to their recipient cannot come or come back', async ({ put, find }) => {
+    const before = giftWrap(-1, alice)
+    const vanishing = request()
+    await put([before, vanishing])
+    const refused = [before, giftWrap(0, alice), giftWrap(-1, bob, alice), giftWrap(-2, 'no key', alice)]
+    expect(new Set(await put(refused))).toEqual(new Set(['vanished']))
+    const welcome = [giftWrap(1, alice), giftWrap(0, bob), note(0, { pubkey: bob, tags: [['p', alice]] })]
+    const malformed = note(0, { kind: 1059, pubkey: carol, tags: [['p', bob, alice], ['P', alice], ['p']] })
+    expect(await put([...welcome, malformed])).toEqual(Array.from({ length: 4 }, () => 'stored'))
+    expect(new Set(await find({}))).toEqual(new Set(idsOf(...welcome, malformed, vanishing)))
+  })
+
   claim('what is made later is welcome (V-07)', async ({ put }) => {
     await put([request()])
     expect(await put(ofEveryKind(1))).toEqual(Array.from({ length: 6 }, () => 'stored'))

@@ -1,4 +1,5 @@
-import { deletionTargets, KINDS, type NostrEvent } from '../../nostr/index.ts'
+import { deletionTargets, isHex64, KINDS, type NostrEvent } from '../../nostr/index.ts'
+import { keysThatMayVanish } from '../rules.ts'
 import { hexArray, int8Array, uuidArray } from './binary-array.ts'
 import { addressKey, tagKey } from './event-keys.ts'
 import type { EventRow } from './event-row.ts'
@@ -61,13 +62,14 @@ class Wanted {
   readonly #addresses = new Set<string>()
   /** Of deletions that would name one of the events. */
   readonly #deletionKeys = new Set<string>()
-  readonly #authors = new Set<string>()
+  /** Whose requests to vanish would keep one of the events away. */
+  readonly #mayHaveVanished = new Set<string>()
   /** By author who wants to vanish, until when, in seconds. */
   readonly #vanishing = new Map<string, number>()
 
   add({ event, address, addressKey }: EventRow): void {
     this.#ids.add(event.id)
-    this.#authors.add(event.pubkey)
+    for (const pubkey of keysThatMayVanish(event)) if (isHex64(pubkey)) this.#mayHaveVanished.add(pubkey)
     this.#deletionKeys.add(tagKey('e', event.id))
     if (addressKey !== undefined) this.#addresses.add(addressKey)
     if (address !== undefined) this.#deletionKeys.add(tagKey('a', address))
@@ -83,7 +85,7 @@ class Wanted {
       hexArray([...this.#ids]),
       uuidArray([...this.#addresses]),
       uuidArray([...this.#deletionKeys]),
-      hexArray([...this.#authors]),
+      hexArray([...this.#mayHaveVanished]),
       hexArray(vanishing),
       int8Array([...this.#vanishing.values()]),
       uuidArray(vanishing.map((pubkey) => tagKey('p', pubkey))),
