@@ -4,6 +4,7 @@ import { configReference } from '../src/config/index.ts'
 import { CONFIG_REFERENCE_PATH } from './generate-config-reference.ts'
 import { ERRORS_REFERENCE_PATH, renderErrorsReference } from './generate-errors-reference.ts'
 import { ARCHITECTURE_PATH, renderArchitecture } from './generate-import-table.ts'
+import { METRICS_REFERENCE_PATH, renderMetricsReference } from './generate-metrics-reference.ts'
 
 export interface GeneratedPage {
   /** Absolute. */
@@ -15,6 +16,7 @@ export const GENERATED_PAGES: readonly GeneratedPage[] = [
   { path: CONFIG_REFERENCE_PATH, render: configReference },
   { path: ERRORS_REFERENCE_PATH, render: renderErrorsReference },
   { path: ARCHITECTURE_PATH, render: renderArchitecture },
+  { path: METRICS_REFERENCE_PATH, render: renderMetricsReference },
 ]
 
 export function isFresh({ path, render }: GeneratedPage): boolean {

@@ -21,14 +21,17 @@ export const PARTS: Readonly<Record<string, Part>> = {
     is: 'who people are, and who belongs here',
     mayImport: ['audit', 'signer', 'platform', 'nostr', 'kernel'],
   },
-  relay: { is: 'connections, subscriptions, policies', mayImport: ['events', 'platform', 'nostr', 'kernel'] },
-  moderation: {
-    is: 'what people decide about the relay',
-    mayImport: ['relay', 'events', 'audit', 'platform', 'nostr', 'kernel'],
-  },
   retention: {
     is: 'what is removed by age, count and size',
     mayImport: ['events', 'platform', 'nostr', 'kernel'],
+  },
+  relay: {
+    is: 'connections, subscriptions, policies',
+    mayImport: ['retention', 'events', 'platform', 'nostr', 'kernel'],
+  },
+  moderation: {
+    is: 'what people decide about the relay',
+    mayImport: ['relay', 'events', 'audit', 'platform', 'nostr', 'kernel'],
   },
   backup: { is: 'copies of everything, and back', mayImport: ['events', 'platform', 'nostr', 'kernel'] },
   mirrors: {

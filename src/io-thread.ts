@@ -1,13 +1,23 @@
 /** A thread that owns sockets: accepts, reads, checks signatures, sends. The store is another thread's. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
 import { RemoteStore } from './events/log/index.ts'
 import { AppError } from './kernel/index.ts'
 import { createSignatureVerifier, proxyToSocket } from './platform/index.ts'
-import { createThreadBus, openWaitingRoom, type Relay, type RelayHost, startRelay } from './relay/index.ts'
+import {
+  createThreadBus,
+  openWaitingRoom,
+  type Relay,
+  type RelayHost,
+  type RelayStats,
+  startRelay,
+} from './relay/index.ts'
 import { answerCall, ThreadCaller } from './thread-calls.ts'
 import type { IoThreadCommand, IoThreadData, IoThreadMessage } from './thread-messages.ts'
 
 const STATS_INTERVAL_MS = 1_000
+/** How often it is looked how late the event loop is. */
+const DELAY_RESOLUTION_MS = 20
 
 // Started by `stoa-threads.ts` only, which hands this in.
 const data = workerData as IoThreadData
@@ -39,7 +49,12 @@ try {
     fallback: proxyToSocket(data.applicationSocket),
     notify: (notice) => say({ say: 'notice', notice }),
   })
-  const stats = setInterval(() => say({ say: 'stats', stats: relay.stats() }), STATS_INTERVAL_MS)
+  const delays = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
+  delays.enable()
+  const stats = setInterval(() => {
+    say({ say: 'stats', stats: statsOf(relay), delaySeconds: worstDelay(delays) })
+    delays.reset()
+  }, STATS_INTERVAL_MS)
   parentPort?.on('message', (command: IoThreadCommand) => void follow(command, relay, stats))
   say({ say: 'ready', port: relay.port, verifier: verifier.name })
 } catch (error) {
@@ -48,6 +63,18 @@ try {
   // An open channel would keep this thread alive, and the process with it.
   bus.close()
   await store.close()
+}
+
+/** What the relay says, and what waits between this thread and the others. */
+function statsOf(relay: Relay): RelayStats {
+  const stats = relay.stats()
+  const between = { 'store-requests': store.waiting, 'main-thread-calls': mainThread.waiting }
+  return { ...stats, queues: { ...stats.queues, ...between } }
+}
+
+/** How late the event loop was at worst since the last look; the look itself comes at an interval. */
+function worstDelay(delays: ReturnType<typeof monitorEventLoopDelay>): number {
+  return Math.max(0, delays.max / 1e9 - DELAY_RESOLUTION_MS / 1_000)
 }
 
 async function follow(command: IoThreadCommand, relay: Relay, stats: NodeJS.Timeout): Promise<void> {

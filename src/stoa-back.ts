@@ -15,11 +15,12 @@ import {
   type Logger,
   type SignatureVerifier,
 } from './platform/index.ts'
+import type { Duties, LeaderLine, Leadership } from './platform/leadership/index.ts'
 import { createLonelyHost, type HostAnswer, type RelayHost } from './relay/index.ts'
 import type { Signer } from './signer/index.ts'
 import type { Office } from './stoa-office.ts'
 import type { RelayUnit } from './stoa-relay.ts'
-import type { Services } from './stoa-services.ts'
+import type { MainPolicies, Services } from './stoa-services.ts'
 import type { LiveSettings } from './stoa-settings.ts'
 import type { Shared } from './stoa-shared.ts'
 
@@ -50,10 +51,15 @@ export class BackRooms {
   #operator: Promise<Operator> | undefined
   #unit: RelayUnit | undefined
   #office: Office | undefined
+  /** Undefined while this process does not lead. */
   #services: Services | undefined
+  #leadership: Leadership | undefined
+  /** To the process that leads; undefined where there is but this one. */
+  #line: LeaderLine | undefined
   #opening: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #hasFailed = false
+  #isDraining = false
   readonly #endings: (() => unknown)[] = []
 
   constructor(deps: BackRoomsDeps) {
@@ -105,6 +111,11 @@ export class BackRooms {
     await this.#services?.configure(config)
   }
 
+  /** From now on `/health` says that this process is about to stop taking connections, so that none are sent to it. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
   /** First what writes, then what answers. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
@@ -112,6 +123,7 @@ export class BackRooms {
     for (const ending of this.#endings.splice(0).toReversed()) await ending()
     const http = await this.#http?.catch(() => undefined)
     await http?.close()
+    this.#line?.close()
   }
 
   #application(): Promise<HttpServer> {
@@ -146,18 +158,27 @@ export class BackRooms {
   }
 
   #console(): Promise<Operator> {
-    const { settings, shared } = this.#deps
-    this.#operator ??= import('./stoa-operator.ts').then(({ createOperator }) =>
-      createOperator({
-        office: () => this.#office,
-        unit: () => this.#relay(),
-        shared,
-        settings,
-        services: () => this.#services,
-        health: () => this.#health(),
-      }),
-    )
+    this.#operator ??= this.#createOperator()
     return this.#operator
+  }
+
+  async #createOperator(): Promise<Operator> {
+    const { settings, shared, relaySigner } = this.#deps
+    const [{ createOperator }, { LeaderLine }] = await Promise.all([
+      import('./stoa-operator.ts'),
+      import('./platform/leadership/index.ts'),
+    ])
+    if (shared.processBus !== undefined) this.#line = new LeaderLine(shared.bus)
+    return createOperator({
+      office: () => this.#office,
+      unit: () => this.#relay(),
+      shared,
+      settings,
+      services: () => this.#services,
+      line: this.#line,
+      relayPubkey: relaySigner.publicKey,
+      health: () => this.#health(),
+    })
   }
 
   #relay(): RelayUnit {
@@ -166,19 +187,15 @@ export class BackRooms {
   }
 
   async #open(): Promise<void> {
-    const { settings, shared, snapshot, metrics, relaySigner, verifier, accessFile, dataDir, logger } =
-      this.#deps
+    const { settings, shared, snapshot, metrics, relaySigner, accessFile, dataDir, logger } = this.#deps
     const config = settings.current
     await this.#application()
-    const [services, backup, retention] = await Promise.all([
-      import('./stoa-services.ts'),
-      import('./backup/index.ts'),
-      import('./retention/index.ts'),
-    ])
-    const policies = services.createMainPolicies(config, snapshot.lists, this.#relay().store, logger)
+    const { createMainPolicies, toldTo } = await import('./stoa-services.ts')
+    const policies = createMainPolicies(config, snapshot.lists, this.#relay().store, logger)
     this.#endings.push(() => policies.close())
-    const unit = services.toldTo(this.#relay(), policies)
+    const unit = toldTo(this.#relay(), policies)
     this.#unit = unit
+    await this.#measure(policies)
     if (this.hasOffice) {
       const { openOffice } = await import('./stoa-office.ts')
       const office = openOffice({
@@ -193,32 +210,102 @@ export class BackRooms {
       office.serve(unit)
       this.#office = office
     }
-    if (!this.hasOffice || config.process.roles.includes('jobs')) {
-      const started = await services.startServices({
-        config,
-        configFile: settings.file,
-        unit,
-        office: this.#office,
-        verifier,
-        relaySigner,
-        policies,
-        logger,
-      })
-      this.#endings.push(() => started.stop())
-      this.#services = started
-      retention.registerRetentionMetrics(metrics, () => started.retention.stats())
-      backup.registerBackupMetrics(metrics, () => started.backups.stats())
-    }
+    if (!this.hasOffice || config.process.roles.includes('jobs')) await this.#seekLeadership(policies)
     if (!this.hasOffice) return
     const { openAdmin } = await import('./stoa-console.ts')
     const operator = await this.#console()
     this.#endings.push(await openAdmin(dataDir, { config, operator, logger, metrics }))
   }
 
+  /** Names what `/metrics` says of these rooms. It is read when asked for, and what is not open yet says nothing. */
+  async #measure(policies: MainPolicies): Promise<void> {
+    const { settings, shared, metrics } = this.#deps
+    const { registerBackMetrics, registerOfficeMetrics, registerServiceMetrics } = await import(
+      './stoa-back-metrics.ts'
+    )
+    registerBackMetrics(metrics, {
+      health: () => this.#health(),
+      shared: () => shared.stats(),
+      bus: shared.bus,
+      listSizes: () => policies.listSizes(),
+    })
+    if (this.hasOffice) {
+      const database = () => this.#office?.database()
+      registerOfficeMetrics(metrics, {
+        database: () => database()?.stats(),
+        moderation: () => (database() === undefined ? undefined : this.#office?.moderation().status()),
+        audit: () => this.#office?.audit(),
+      })
+      const { registerJobsMetrics } = await import('./platform/jobs/index.ts')
+      registerJobsMetrics(metrics, () => this.#office?.jobs()?.stats())
+    }
+    if (this.hasOffice && !settings.current.process.roles.includes('jobs')) return
+    registerServiceMetrics(metrics, {
+      mirrors: () => this.#services?.mirrors.list() ?? [],
+      retention: () => this.#services?.retention.stats(),
+      backups: () => this.#services?.backups.stats(),
+    })
+  }
+
+  /** A store in files has one process; those that share a database choose one among them. */
+  async #seekLeadership(policies: MainPolicies): Promise<void> {
+    const { settings, logger } = this.#deps
+    const { leadAtOnce, startLeadership } = await import('./platform/leadership/index.ts')
+    const office = this.#office
+    // With it comes the line by which other processes ask the one that leads.
+    if (office !== undefined) await this.#console()
+    const duties = await this.#duties(policies)
+    const leadership =
+      office === undefined || settings.current.store.engine === 'log'
+        ? await leadAtOnce(duties, logger)
+        : startLeadership({ databaseUrl: office.databaseReady().then(({ url }) => url), duties, logger })
+    this.#endings.push(() => leadership.stop())
+    this.#leadership = leadership
+  }
+
+  async #duties(policies: MainPolicies): Promise<Duties> {
+    const { settings, verifier, relaySigner, dataDir, logger } = this.#deps
+    const [{ startServices }, { answerAsLeader, mirrorsStateOf }] = await Promise.all([
+      import('./stoa-services.ts'),
+      import('./stoa-leader.ts'),
+    ])
+    let stopAnswering = (): void => {}
+    return {
+      begin: async (term) => {
+        const services = await startServices({
+          config: settings.current,
+          configFile: settings.file,
+          unit: this.#relay(),
+          office: this.#office,
+          verifier,
+          relaySigner,
+          policies,
+          mirrorsState: mirrorsStateOf(settings.current, {
+            dataDir,
+            database: this.#office?.database(),
+            term,
+          }),
+          logger,
+        })
+        this.#services = services
+        stopAnswering =
+          this.#line?.answer((what) => answerAsLeader(what, this.#office, services)) ?? (() => {})
+      },
+      end: async () => {
+        stopAnswering()
+        const services = this.#services
+        this.#services = undefined
+        await services?.stop()
+      },
+    }
+  }
+
   async #health(): Promise<Readonly<Record<string, ComponentHealth>>> {
     return {
+      ...(this.#isDraining && { process: { status: 'draining' as const } }),
       ...this.#deps.relayHealth(),
       ...(await this.#office?.health()),
+      ...(this.#leadership !== undefined && { leadership: this.#leadership.health() }),
       ...(this.#hasFailed && { office: { status: 'failed' as const } }),
       shared: this.#deps.shared.health(),
     }

@@ -4,15 +4,17 @@
  */
 import { resolve } from 'node:path'
 import { createMailer, openPeople, type People } from './accounts/index.ts'
-import { type AuditLog, createAuditLog } from './audit/index.ts'
+import { type AuditLog, createAuditLog, publishCheckpoint } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import { systemClock } from './kernel/index.ts'
 import { type AccessSnapshot, type Moderation, openModeration } from './moderation/index.ts'
 import type { NostrEvent } from './nostr/index.ts'
 import { type Database, type DatabaseService, startDatabase } from './platform/database/index.ts'
 import { type ComponentHealth, createSignatureVerifier, type Logger } from './platform/index.ts'
+import type { Jobs } from './platform/jobs/index.ts'
 import type { HostAnswer, RelayHost } from './relay/index.ts'
 import type { Signer } from './signer/index.ts'
+import { OfficeJobs } from './stoa-jobs.ts'
 import { findEvents, publishEvent } from './stoa-publish.ts'
 import type { RelayUnit } from './stoa-relay.ts'
 import type { Shared } from './stoa-shared.ts'
@@ -36,6 +38,10 @@ export interface Office {
   people(): People | undefined
   /** Undefined until the database is ready. */
   audit(): AuditLog | undefined
+  /** Undefined until the job runner is up. */
+  jobs(): Jobs | undefined
+  /** Resolves when the database is; rejects when it never will be. @throws before `serve`. */
+  databaseReady(): Promise<Database>
   /** @throws before `serve`. */
   moderation(): Moderation
   /** Starts the database and begins to work for this relay; returns at once. */
@@ -58,16 +64,19 @@ export function openOffice({
   let people: People | undefined
   let audit: AuditLog | undefined
   let moderation: Moderation | undefined
+  const jobs = new OfficeJobs({ logger, doesJobs: config().process.roles.includes('jobs') })
   let starting: Promise<void> = Promise.resolve()
   let stopHearing = (): void => {}
 
-  const startPeople = async ({ db }: Database, unit: RelayUnit): Promise<void> => {
-    audit = createAuditLog({ db, clock: systemClock })
+  const startPeople = async (ready: Database, unit: RelayUnit): Promise<void> => {
+    const { db } = ready
+    const log = createAuditLog({ db, clock: systemClock })
+    audit = log
     const { accounts } = config()
     const opened = openPeople({
       db,
       clock: systemClock,
-      audit,
+      audit: log,
       bus: shared.bus,
       mailer: createMailer({
         smtpUrl: accounts.smtpUrl,
@@ -75,6 +84,7 @@ export function openOffice({
         dataDir,
         clock: systemClock,
       }),
+      enqueueMail: (tx, job) => jobs.enqueueMail(tx, job),
       verifier: await createSignatureVerifier(config().relay.verifier),
       claimOnce: shared.claimAuthEvent,
       settings: () => config().accounts,
@@ -88,12 +98,28 @@ export function openOffice({
     await moderation?.refresh()
     await opened.start()
     logger.info('office.open')
+    jobs.start(ready, {
+      accounts: opened.accounts,
+      publishCheckpoint: () =>
+        publishCheckpoint({
+          head: () => log.head(),
+          clock: systemClock,
+          signer: relaySigner,
+          publish: (event) => publishOwn(unit, event),
+          find: (filter) => findEvents(unit, filter),
+        }),
+    })
   }
 
   return {
     database: () => database?.current(),
     people: () => people,
     audit: () => audit,
+    jobs: () => jobs.current(),
+    databaseReady: () => {
+      if (database === undefined) throw new Error('the database is asked for before it serves a relay')
+      return database.ready
+    },
     moderation: () => {
       if (moderation === undefined) throw new Error('moderation is asked before it serves a relay')
       return moderation
@@ -129,10 +155,14 @@ export function openOffice({
       )
       starting.catch((err: unknown) => logger.error({ err }, 'people.start_failed'))
     },
-    health: async () => ({ database: (await database?.health()) ?? { status: 'degraded', is: 'starting' } }),
+    health: async () => ({
+      database: (await database?.health()) ?? { status: 'degraded', is: 'starting' },
+      jobs: jobs.health(),
+    }),
     stop: async () => {
       stopHearing()
       await starting.catch(() => {})
+      await jobs.stop()
       await people?.stop()
       await moderation?.stop()
       await database?.stop()

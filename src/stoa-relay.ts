@@ -19,12 +19,14 @@ import {
   type PolicyNotice,
   type RelayHost,
   type RelayOrder,
+  type RelaySettings,
   type RelayStats,
   requireFreePort,
   startRelay,
 } from './relay/index.ts'
 import { announcedTo, logStoreOptions, openStore } from './stoa-store.ts'
 import { startThreadedRelay } from './stoa-threads.ts'
+import type { ThreadLoad } from './thread-messages.ts'
 
 /** More threads have to be asked for: the one store thread could not feed them. */
 const MAX_AUTO_THREADS = 8
@@ -43,6 +45,8 @@ export interface RelayUnit {
   /** Brings an event that the rest of the program has stored to all subscribers. */
   publish(live: LiveEvent): void
   stats(): RelayStats
+  /** Of every thread but the main one. */
+  loads(): readonly ThreadLoad[]
   /** Resolves to how many connections were closed by it. */
   obey(order: RelayOrder): Promise<number>
   connections(): Promise<readonly ConnectionFacts[]>
@@ -86,7 +90,7 @@ async function startInline({ config, logger, http, processId, processBus, vacate
     const verifier = await createSignatureVerifier(config.relay.verifier)
     const relay = await startRelay({
       ...deps,
-      settings: config.relay,
+      settings: relaySettingsOf(config),
       store,
       verifier,
       bus: joinBuses(relayBus, ...others),
@@ -104,6 +108,7 @@ async function startInline({ config, logger, http, processId, processBus, vacate
       bus: mainBus,
       publish: (live: LiveEvent) => joinBuses(mainBus, ...others).publish(live),
       stats: () => relay.stats(),
+      loads: () => [],
       obey: async (order: RelayOrder) => relay.obey(order),
       connections: async () => relay.connections(),
       stop: async () => {
@@ -132,7 +137,7 @@ async function startThreads(
     listening.catch(() => {})
     const relay = await startThreadedRelay({
       ...deps,
-      settings: config.relay,
+      settings: relaySettingsOf(config),
       store: logStoreOptions(config),
       ioThreads: threads - 1,
       applicationSocket,
@@ -152,6 +157,11 @@ async function startThreads(
     cleanUp()
     throw error
   }
+}
+
+/** What the relay is told of the configuration: its own section, and what retention would not keep. */
+export function relaySettingsOf({ relay, retention }: Pick<Config, 'relay' | 'retention'>): RelaySettings {
+  return { ...relay, retention }
 }
 
 /**

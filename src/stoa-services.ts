@@ -1,11 +1,11 @@
-/** What is done once for all processes, by those of role `jobs`: mirrors, retention, backups. */
-import { join, resolve } from 'node:path'
+/** What is done once for all processes, by the one that leads: mirrors, retention, backups. */
+import { resolve } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { type Backups, databaseTables, startBackups } from './backup/index.ts'
 import type { Config } from './config/index.ts'
 import type { EventStore } from './events/index.ts'
 import { systemClock } from './kernel/index.ts'
-import { createIntake, type Mirrors, mirrorFile, openMirrors } from './mirrors/index.ts'
+import { createIntake, type Mirrors, type MirrorsState, openMirrors } from './mirrors/index.ts'
 import type { Logger, SignatureVerifier } from './platform/index.ts'
 import {
   AccessLists,
@@ -18,7 +18,7 @@ import {
 import { type Retention, startRetention } from './retention/index.ts'
 import type { Signer } from './signer/index.ts'
 import type { Office } from './stoa-office.ts'
-import { notifyBy, type RelayUnit } from './stoa-relay.ts'
+import { notifyBy, type RelayUnit, relaySettingsOf } from './stoa-relay.ts'
 
 export interface ServicesDeps {
   readonly config: Config
@@ -28,6 +28,8 @@ export interface ServicesDeps {
   readonly verifier: SignatureVerifier
   readonly relaySigner: Signer
   readonly policies: MainPolicies
+  /** Where mirrors are remembered. */
+  readonly mirrorsState: MirrorsState
   readonly logger: Logger
 }
 
@@ -42,6 +44,8 @@ export interface Services {
 /** The relay's rules for what does not come from a client of its own. They hear the same orders as the relay's threads. */
 export interface MainPolicies {
   readonly write: WritePolicies
+  /** How many entries each access list has. */
+  listSizes(): Readonly<Record<string, number>>
   obey(order: RelayOrder): void
   close(): void
 }
@@ -54,7 +58,7 @@ export function createMainPolicies(
 ): MainPolicies {
   const lists = AccessLists.fromJSON(access)
   lists.configureLevels(config.relay.levels)
-  const write = createWritePolicies(config.relay, {
+  const write = createWritePolicies(relaySettingsOf(config), {
     lists,
     store,
     clock: systemClock,
@@ -62,6 +66,7 @@ export function createMainPolicies(
   })
   return {
     write,
+    listSizes: () => lists.sizes(),
     obey: (order) => {
       if (order.do === 'replace-access') lists.replace(order.lists)
       else if (order.do === 'change-access') for (const change of order.changes) lists.apply(change)
@@ -86,7 +91,7 @@ export function toldTo(unit: RelayUnit, policies: MainPolicies): RelayUnit {
 }
 
 export async function startServices(deps: ServicesDeps): Promise<Services> {
-  const { config, configFile, unit, office, verifier, relaySigner, policies, logger } = deps
+  const { config, configFile, unit, office, verifier, relaySigner, policies, mirrorsState, logger } = deps
   const dataDir = resolve(config.data.dir)
   const { store } = unit
   const { publicUrl, mirrors: configured } = config.relay
@@ -106,7 +111,7 @@ export async function startServices(deps: ServicesDeps): Promise<Services> {
     store,
     intake,
     clock: systemClock,
-    state: mirrorFile(join(dataDir, 'mirrors.json')),
+    state: mirrorsState,
     configured,
     subscribe: (listener) =>
       unit.bus.subscribe((event, json) => listener(event, json), {

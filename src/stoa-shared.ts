@@ -3,14 +3,21 @@
  * the switches of document 003. A process that is alone has all of it in its own memory.
  */
 import type { Config } from './config/index.ts'
-import { type Bus, openBus } from './platform/bus/index.ts'
+import { type Bus, type BusStatus, openBus } from './platform/bus/index.ts'
 import type { ComponentHealth, Logger } from './platform/index.ts'
-import { createProcessBus, type ProcessBus, type RelayOrder } from './relay/index.ts'
+import {
+  createProcessBus,
+  type ProcessBus,
+  type ProcessBusCounters,
+  type RelayOrder,
+  type SharedSwitchesData,
+} from './relay/index.ts'
 import {
   BusRegistry,
   type ConnectionRegistry,
   createMemoryRegistry,
   RegistryFeed,
+  type RegistryFeedCounters,
   registerable,
   SharedSwitches,
   useAuthenticator,
@@ -30,7 +37,17 @@ export interface Shared {
   /** Begins to write this relay's connections where others can see them, and to follow what they share. */
   follow(unit: RelayUnit): Promise<void>
   health(): ComponentHealth
+  stats(): SharedStats
   stop(): Promise<void>
+}
+
+/** What `/metrics` tells of it. */
+export interface SharedStats {
+  readonly bus: BusStatus
+  /** Undefined when this process is alone. */
+  readonly processBus: ProcessBusCounters | undefined
+  /** Undefined until it follows a relay. */
+  readonly registry: RegistryFeedCounters | undefined
 }
 
 /** Opens what is shared. Never fails: Redis that is away is waited for while this process serves its own clients. */
@@ -41,6 +58,7 @@ export async function openShared(config: Config, processId: string, logger: Logg
   const processBus = isAlone ? undefined : createProcessBus(bus, processId)
   const registry = isAlone ? createMemoryRegistry() : new BusRegistry(bus, { processId })
   const endings: (() => void | Promise<void>)[] = []
+  let feed: FedRegistry | undefined
   return {
     bus,
     processBus,
@@ -52,10 +70,12 @@ export async function openShared(config: Config, processId: string, logger: Logg
       return used.ok && used.value
     },
     follow: async (unit) => {
-      endings.push(await feedRegistry(unit, registry, processId, logger))
-      if (!isAlone) endings.push(await followSwitches(unit, bus))
+      feed = await feedRegistry(unit, registry, processId, logger)
+      endings.push(feed.stop)
+      if (!isAlone) endings.push(await followSwitches(unit, bus, registry))
     },
     health: () => healthOf(bus, processBus),
+    stats: () => ({ bus: bus.status(), processBus: processBus?.counters(), registry: feed?.counters() }),
     stop: async () => {
       for (const end of endings) await end()
       processBus?.close()
@@ -64,13 +84,18 @@ export async function openShared(config: Config, processId: string, logger: Logg
   }
 }
 
+interface FedRegistry {
+  counters(): RegistryFeedCounters
+  stop(): Promise<void>
+}
+
 /** Keeps the registry like the connections of this process; the others may ask to close one. */
 async function feedRegistry(
   unit: RelayUnit,
   registry: ConnectionRegistry,
   processId: string,
   logger: Logger,
-): Promise<() => Promise<void>> {
+): Promise<FedRegistry> {
   let known = registerable(processId, await unit.connections())
   const looking = setInterval(() => {
     unit.connections().then(
@@ -90,27 +115,57 @@ async function feedRegistry(
   const stopListening = registry.onClose(({ connectionId, reason }) => {
     void unit.obey({ do: 'disconnect', whom: { id: connectionId }, text: reason })
   })
-  return async () => {
-    clearInterval(looking)
-    stopListening()
-    await feed.stop()
+  return {
+    counters: () => feed.counters,
+    stop: async () => {
+      clearInterval(looking)
+      stopListening()
+      await feed.stop()
+    },
   }
 }
 
-/** Document 003's switches in Redis hold beside what operators have decided: the stricter of the two. */
-async function followSwitches(unit: RelayUnit, bus: Bus): Promise<() => void> {
+/**
+ * Document 003's switches in Redis hold beside what operators have decided: the stricter of the two.
+ *
+ * The limit on connections is one on all processes together. Each knows its own at any moment, and of the others what
+ * the registry says, which is `POLL_INTERVAL_MS` to three times that old. So when all let clients in at once there may
+ * be too many, at most as many as the others let in during that time; the connections of a process that was killed
+ * count until its lease ends (5 s). Who is in stays in. While Redis is away, what was last known holds.
+ */
+async function followSwitches(unit: RelayUnit, bus: Bus, registry: ConnectionRegistry): Promise<() => void> {
   const switches = new SharedSwitches(bus)
   await switches.start()
+  let otherConnections = 0
   let before = ''
-  const timer = setInterval(() => {
+  const tell = async (): Promise<void> => {
     const { isInMaintenance, maxConnections, unlimitedAddresses } = switches.current
-    const now = { isInMaintenance, maxConnections, unlimitedIps: [...unlimitedAddresses].toSorted() }
+    if (maxConnections > 0) {
+      const others = await registry.sizeOfOthers()
+      if (others.ok) otherConnections = others.value
+    }
+    const now: SharedSwitchesData = {
+      isInMaintenance,
+      maxConnections,
+      otherConnections: maxConnections > 0 ? otherConnections : 0,
+      unlimitedIps: [...unlimitedAddresses].toSorted(),
+    }
     const text = JSON.stringify(now)
     if (text === before) return
     before = text
-    void unit.obey({ do: 'switch', switches: now } satisfies RelayOrder)
+    await unit.obey({ do: 'switch', switches: now } satisfies RelayOrder)
+  }
+  let isTelling = false
+  const timer = setInterval(() => {
+    // A bus that is slow is not asked again before it has answered.
+    if (isTelling) return
+    isTelling = true
+    void tell().finally(() => {
+      isTelling = false
+    })
   }, POLL_INTERVAL_MS / 2)
   timer.unref()
+  await tell()
   return () => {
     clearInterval(timer)
     switches.stop()

@@ -14,6 +14,7 @@ import {
   type RelaySettings,
   type RelayStats,
   requireFreePort,
+  type SharedSwitchesData,
   sumStats,
 } from './relay/index.ts'
 import { answerCall, ThreadCaller } from './thread-calls.ts'
@@ -23,6 +24,7 @@ import type {
   IoThreadMessage,
   StoreThreadData,
   StoreThreadMessage,
+  ThreadLoad,
 } from './thread-messages.ts'
 
 export interface ThreadedRelayOptions {
@@ -53,6 +55,8 @@ export interface ThreadedRelay {
   /** The main thread's place among those that new events go to. */
   readonly bus: LiveBus
   stats(): RelayStats
+  /** Of every thread but the main one. */
+  loads(): readonly ThreadLoad[]
   /** Every thread obeys; resolves to how many connections were closed by it. */
   obey(order: RelayOrder): Promise<number>
   connections(): Promise<readonly ConnectionFacts[]>
@@ -161,6 +165,14 @@ export async function startThreadedRelay(options: ThreadedRelayOptions): Promise
       store,
       bus,
       stats: () => sumStats(threads.map((thread) => thread.stats)),
+      loads: () => [
+        { name: 'store', busySeconds: busySecondsOf(storeWorker), delaySeconds: undefined },
+        ...threads.map((thread, index) => ({
+          name: `relay-${index}`,
+          busySeconds: thread.busySeconds(),
+          delaySeconds: thread.delaySeconds,
+        })),
+      ],
       obey: async (order) => {
         const closed = await Promise.all(threads.map((thread) => thread.obey(shared(order, threads.length))))
         return closed.reduce((sum, count) => sum + count, 0)
@@ -218,7 +230,16 @@ function shareOf(settings: RelaySettings, threads: number): RelaySettings {
 
 /** Limits of the whole relay are shared out in the settings of a running one too. */
 function shared(order: RelayOrder, threads: number): RelayOrder {
-  return order.do === 'configure' ? { ...order, settings: shareOf(order.settings, threads) } : order
+  if (order.do === 'configure') return { ...order, settings: shareOf(order.settings, threads) }
+  return order.do === 'switch' ? { ...order, switches: shareOfRoom(order.switches, threads) } : order
+}
+
+/** What other processes leave of the limit on all of them, shared out among the threads. */
+function shareOfRoom(switches: SharedSwitchesData, threads: number): SharedSwitchesData {
+  const { maxConnections, otherConnections } = switches
+  if (maxConnections === 0) return switches
+  const room = Math.max(0, maxConnections - otherConnections)
+  return { ...switches, maxConnections: otherConnections + Math.ceil(room / threads) }
 }
 
 function busName(): string {
@@ -229,6 +250,8 @@ interface IoThread {
   readonly port: number
   readonly verifier: string
   stats: RelayStats
+  delaySeconds: number
+  busySeconds(): number
   obey(order: RelayOrder): Promise<number>
   connections(): Promise<readonly ConnectionFacts[]>
   stop(): Promise<void>
@@ -285,6 +308,8 @@ function startIoThread(
             port: message.port,
             verifier: message.verifier,
             stats: sumStats([]),
+            delaySeconds: 0,
+            busySeconds: () => busySecondsOf(worker),
             // Both sides share these types; only the channel between them forgets them.
             obey: (order) => relay.ask('obey', [order]) as Promise<number>,
             connections: () => relay.ask('connections', []) as Promise<readonly ConnectionFacts[]>,
@@ -296,7 +321,10 @@ function startIoThread(
           resolve(thread)
           return
         case 'stats':
-          if (thread !== undefined) thread.stats = message.stats
+          if (thread !== undefined) {
+            thread.stats = message.stats
+            thread.delaySeconds = message.delaySeconds
+          }
           return
         case 'failed':
           reject(toAppError(message.code, message.message))
@@ -317,6 +345,10 @@ function startIoThread(
       }
     })
   })
+}
+
+function busySecondsOf(worker: Worker): number {
+  return worker.performance.eventLoopUtilization().active / 1_000
 }
 
 /** Throws `THREAD_NOT_STARTED` when it takes longer than a thread can take to come up. */

@@ -23,7 +23,7 @@ import { loadAccessLists } from './relay/index.ts'
 import { openKeyring, type Signer } from './signer/index.ts'
 import { BackRooms } from './stoa-back.ts'
 import { registerMetrics } from './stoa-metrics.ts'
-import { notifyBy, type RelayUnit, startRelayUnit } from './stoa-relay.ts'
+import { notifyBy, type RelayUnit, relaySettingsOf, startRelayUnit } from './stoa-relay.ts'
 import { LiveSettings } from './stoa-settings.ts'
 import { openShared } from './stoa-shared.ts'
 import { logStoreOptions, openStore } from './stoa-store.ts'
@@ -42,9 +42,16 @@ const OFFERED = [43, 56]
 /** … and by the API names (05), management (86), HTTP authentication (98). */
 const OFFERED_BY_API = [5, ...OFFERED, 86, 98]
 
-/** Opens the event store of the configured data folder, for a command that works on it alone. */
-export async function openEventStore(config: Config, logger?: Logger): Promise<EventStore> {
-  return openStore(config, notifyBy(logger))
+/**
+ * Opens the event store of the configured data folder, for a command that works on it alone. Throws `RESTORE_REFUSED`
+ * when a restore was broken off half-way, but for the restore that goes on with it.
+ */
+export async function openEventStore(
+  config: Config,
+  { isRestoring = false }: { readonly isRestoring?: boolean } = {},
+): Promise<EventStore> {
+  if (!isRestoring) await requireWholeFolder(resolve(config.data.dir))
+  return openStore(config, notifyBy(undefined))
 }
 
 /** The relay's rules, for a command that brings events from elsewhere. */
@@ -68,6 +75,12 @@ export async function openTables(config: Config) {
 }
 
 export { createPolicies as createWritePolicies }
+
+/** What `stoa doctor` looks at by the parts themselves. */
+export async function loadInspections() {
+  const { inspections } = await import('./stoa-doctor.ts')
+  return inspections
+}
 
 /** The signature checks of a command that reads events from elsewhere. */
 export async function createEventVerifier(config: Config): Promise<BatchVerifier> {
@@ -106,10 +119,15 @@ export async function startStoa(
     const config = settings.current
     const { unit, shared, metrics, back } = await startParts(settings, { logger, takesOver }, endings)
     settings.applyBy(async (next) => {
-      await unit.obey({ do: 'configure', settings: relaySettings(next) })
+      await unit.obey({ do: 'configure', settings: relaySettingsOf({ ...next, relay: relaySettings(next) }) })
       await back.configure(next)
     })
-    registerMetrics(metrics, { relay: unit.stats, store: () => unit.store.stats() })
+    registerMetrics(metrics, {
+      relay: unit.stats,
+      threads: unit.loads,
+      store: () => unit.store.stats(),
+      dataDir: resolve(config.data.dir),
+    })
     await shared.follow(unit)
     const address = `${urlHost(config.relay.host)}:${unit.port}`
     const tookMs = Math.round(performance.now() - startedMs)
@@ -121,7 +139,10 @@ export async function startStoa(
         await settings.reload()
         return settings.current
       },
-      stop: () => endings.run(),
+      stop: () => {
+        back.drain()
+        return endings.run()
+      },
     }
   } catch (error) {
     // What went wrong first is what the operator must hear of.

@@ -30,6 +30,11 @@ export class ThreadCaller {
     this.#send = send
   }
 
+  /** Questions that are not answered yet. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
   /** Rejects with what the other side threw, or when too many questions are open. */
   ask(name: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#waiting.size >= MAX_OPEN_CALLS)

@@ -4,6 +4,16 @@ import type { LogStoreOptions, StoreNotice } from './events/log/index.ts'
 import type { AccessListsData, PolicyNotice, RelaySettings, RelayStats } from './relay/index.ts'
 import type { ThreadAnswer, ThreadCall } from './thread-calls.ts'
 
+/** How busy a thread is. */
+export interface ThreadLoad {
+  /** `main`, `store`, `relay-0`, … */
+  readonly name: string
+  /** Since it started. */
+  readonly busySeconds: number
+  /** How late its event loop was at worst in the last second; undefined where that is not watched. */
+  readonly delaySeconds: number | undefined
+}
+
 export interface StoreThreadData {
   readonly options: Omit<LogStoreOptions, 'notify' | 'nowMs'>
   /** One for each thread that uses the store. */
@@ -41,7 +51,8 @@ export type IoThreadMessage =
   /** Its waiting room is open. */
   | { readonly say: 'waiting' }
   | { readonly say: 'ready'; readonly port: number; readonly verifier: string }
-  | { readonly say: 'stats'; readonly stats: RelayStats }
+  /** `delaySeconds`: how late its event loop was at worst since the last time. */
+  | { readonly say: 'stats'; readonly stats: RelayStats; readonly delaySeconds: number }
   | { readonly say: 'notice'; readonly notice: PolicyNotice }
   | { readonly say: 'stopped' }
   | { readonly say: 'failed'; readonly code: string; readonly message: string }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { AuditLog } from '../audit/index.ts'
 import type { Clock } from '../kernel/index.ts'
 import type { UnverifiedHttpAuth } from '../nostr/index.ts'
@@ -16,8 +16,10 @@ import {
 } from './api-keys.ts'
 import { createBackground } from './background.ts'
 import type { AccountsSettings } from './context.ts'
-import { type LinkKey, linkKey, unlinkKey } from './linked-keys.ts'
+import { type LinkedKey, type LinkKey, linkKey, listLinkedKeys, unlinkKey } from './linked-keys.ts'
+import type { MailJob } from './mail/mail-queue.ts'
 import type { Mailer } from './mail/mailer.ts'
+import { sendPromisedMail, waitingMails } from './mail/promised-mails.ts'
 import { createPasswords } from './passwords.ts'
 import type { Owner, Principal } from './principal.ts'
 import type { AccountOutcome } from './refusal.ts'
@@ -62,8 +64,13 @@ export interface Accounts {
   resetPassword(reset: { readonly token: string; readonly password: string }): Promise<AccountOutcome<void>>
 
   /** Links a key to an account, by a NIP-98 event of that key. */
-  linkKey(link: LinkKey): Promise<AccountOutcome<{ readonly pubkey: string }>>
-  unlinkKey(link: { readonly accountId: string; readonly pubkey: string }): Promise<AccountOutcome<void>>
+  linkKey(link: LinkKey, by: Actor): Promise<AccountOutcome<{ readonly pubkey: string }>>
+  unlinkKey(
+    link: { readonly accountId: string; readonly pubkey: string },
+    by: Actor,
+  ): Promise<AccountOutcome<void>>
+  /** The oldest link first. */
+  listLinkedKeys(accountId: string): Promise<readonly LinkedKey[]>
 
   /** Who shows this access token (`Authorization: Bearer …`). */
   checkAccessToken(text: string): Promise<AccountOutcome<Principal>>
@@ -88,11 +95,19 @@ export interface Accounts {
   revokeRole(grant: RoleGrant, by: Actor): Promise<AccountOutcome<void>>
   listStaff(): Promise<readonly StaffMember[]>
 
-  /** Removes what has expired, now and then. */
-  start(): void
-  /** Resolves when all mails that were promised are sent or given up. */
+  /**
+   * Sends a promised mail: what does the jobs of `MAIL_QUEUE` calls this. What it throws is to be tried again.
+   *
+   * @param complete ends the job, in the transaction that forgets the mail.
+   */
+  sendMail(job: MailJob, complete: (tx: Transaction<Tables>) => Promise<void>): Promise<void>
+  /** Promised mails that are not sent yet, at most 1,000: each is to have a job. */
+  waitingMails(): Promise<readonly MailJob[]>
+  /** Removes what has expired; to be called now and then, from one process or several. */
+  sweep(): Promise<void>
+  /** Resolves when everything that was begun behind an answer is done. */
   settled(): Promise<void>
-  /** Gives up mails that wait to be tried again. */
+  /** Waits for what is under way. */
   stop(): Promise<void>
 }
 
@@ -102,15 +117,16 @@ export interface AccountsDeps {
   readonly audit: Pick<AuditLog, 'record'>
   /** For the rates of passwords and mails, which all processes share. */
   readonly bus: Pick<Bus, 'takeToken'>
+  /** Used by whichever process does the jobs. */
   readonly mailer: Mailer
+  /** Puts a job for `sendMail` into `MAIL_QUEUE`, in this transaction. */
+  readonly enqueueMail: (tx: Transaction<Tables>, job: MailJob) => Promise<void>
   readonly verifier: Pick<SignatureVerifier, 'verify'>
   /** Marks a NIP-98 event as used, for all processes; false when it was used before. */
   readonly claimOnce: (id: string, untilSeconds: number) => Promise<boolean>
   readonly settings: () => AccountsSettings
   readonly logger: Logger
 }
-
-const SWEEP_EVERY_MS = 3_600_000
 
 export function createAccounts(deps: AccountsDeps): Accounts {
   const { db, clock, settings, logger, mailer } = deps
@@ -121,13 +137,6 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     tokenLifetimeSeconds: () => settings().accessTokenMinutes * 60,
   })
   const context = { ...deps, background, tokenKeys, passwords: createPasswords() }
-  let timer: NodeJS.Timeout | undefined
-  let sweeping: Promise<void> = Promise.resolve()
-  const sweep = () => {
-    sweeping = sweepExpired(db, clock.nowSeconds()).catch((err: unknown) => {
-      logger.error({ err }, 'accounts.sweep_failed')
-    })
-  }
 
   return {
     signUp: (credentials) => signUp(context, credentials),
@@ -144,8 +153,9 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       ),
     requestReset: (request) => requestReset(context, request),
     resetPassword: (reset) => resetPassword(context, reset),
-    linkKey: (link) => linkKey(context, link),
-    unlinkKey: (link) => unlinkKey(context, link),
+    linkKey: (link, by) => linkKey(context, link, by),
+    unlinkKey: (link, by) => unlinkKey(context, link, by),
+    listLinkedKeys: (accountId) => listLinkedKeys(context, accountId),
     checkAccessToken: (text) => checkAccessToken(context, text),
     checkHttpAuth: (auth) => checkHttpAuth(context, auth),
     checkApiKey: (text) => checkApiKey(context, text),
@@ -156,16 +166,12 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     grantRole: (grant, by) => grantRole(context, grant, by),
     revokeRole: (grant, by) => revokeRole(context, grant, by),
     listStaff: () => listStaff(db),
-    start() {
-      sweep()
-      timer = setInterval(sweep, SWEEP_EVERY_MS)
-      timer.unref()
-    },
+    sendMail: (job, complete) => sendPromisedMail(context, job, complete),
+    waitingMails: () => waitingMails(db, clock),
+    sweep: () => sweepExpired(db, clock.nowSeconds()),
     settled: () => background.settled(),
     async stop() {
-      clearInterval(timer)
       await background.stop()
-      await sweeping
       mailer.close()
     },
   }

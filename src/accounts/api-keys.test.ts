@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createManualClock } from '../kernel/index.ts'
+import { createMemoryBus } from '../platform/bus/index.ts'
 import type { Database } from '../platform/database/index.ts'
 import { testDatabase } from '../platform/database/testing/index.ts'
 import type { NewApiKey } from './api-keys.ts'
@@ -19,9 +21,10 @@ function wanted(members: Partial<NewApiKey> = {}): NewApiKey {
 test('a key has the roles that its owner has when it is used', async () => {
   const { accounts } = testPeople(database)
   const { publicKey: pubkey } = testKey()
-  const { key } = granted(await accounts.createApiKey(wanted({ owner: { pubkey } }), CLI))
+  const { id, key } = granted(await accounts.createApiKey(wanted({ owner: { pubkey } }), CLI))
   expect(granted(await accounts.checkApiKey(key))).toEqual({
     via: 'api-key',
+    apiKey: { id, name: 'for a test' },
     pubkeys: [pubkey],
     roles: [],
     scopes: ['relay:read'],
@@ -98,4 +101,23 @@ test('an owner has fifty keys, and another one when one is revoked', async () =>
   })
   granted(await accounts.revokeApiKey({ id: last }, CLI))
   expect(await accounts.createApiKey(wanted({ owner }), CLI)).toMatchObject({ ok: true })
+})
+
+test('a key is used as often as its tier allows, whichever process is asked', async () => {
+  const clock = createManualClock(NOW_SECONDS * 1_000)
+  const bus = createMemoryBus(clock)
+  const [one, other] = [testPeople(database, { bus, clock }), testPeople(database, { bus, clock })]
+  const basic = granted(await one.accounts.createApiKey(wanted(), CLI))
+  const unlimited = granted(await one.accounts.createApiKey(wanted({ rateTier: 'unlimited' }), CLI))
+  for (let use = 0; use < 30; use++) {
+    granted(await one.accounts.checkApiKey(basic.key))
+    granted(await other.accounts.checkApiKey(basic.key))
+  }
+  expect(await other.accounts.checkApiKey(basic.key)).toEqual({
+    ok: false,
+    refusal: { code: 'RATE_LIMITED', text: expect.stringContaining('basic'), retryAfterSeconds: 1 },
+  })
+  for (let use = 0; use < 61; use++) granted(await one.accounts.checkApiKey(unlimited.key))
+  clock.advanceSeconds(1)
+  expect(await one.accounts.checkApiKey(basic.key)).toMatchObject({ ok: true })
 })

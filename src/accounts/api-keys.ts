@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
-import { accepted } from '../kernel/index.ts'
+import { accepted, refused } from '../kernel/index.ts'
+import type { TokenRate } from '../platform/bus/index.ts'
 import type { Actor } from './actor.ts'
 import { type AccountsContext, nowOf } from './context.ts'
 import { type Owner, ownerOf, type Principal, type RateTier, standingOf } from './principal.ts'
@@ -33,6 +34,12 @@ const SCOPE = /^[a-z][a-z0-9:._-]{0,63}$/
 const KEY_TEXT = /^stoa_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/
 /** `last_used_at` is written once in so long: a key that is used often must not write all the time. */
 const LAST_USED_STEP_SECONDS = 60n
+/** Requests with a key, on all processes together; those of one address have limits of their own beside it. */
+const RATE_OF_TIER: Readonly<Record<RateTier, TokenRate | undefined>> = {
+  basic: { perSecond: 1, burst: 60 },
+  plus: { perSecond: 10, burst: 600 },
+  unlimited: undefined,
+}
 const MAY_GIVE_RATES: readonly string[] = ['cli', 'system', 'owner', 'operator']
 
 /** Makes a key. Its text is in the answer and nowhere else. */
@@ -81,9 +88,12 @@ export async function createApiKey(
   })
 }
 
-/** Who shows this key; its owner's roles are as of now. What it may be used for is in `scopes`, for the caller to heed. */
+/**
+ * Who shows this key; its owner's roles are as of now. What it may be used for is in `scopes`, for the caller to heed.
+ * Counts as a use of the key, in the rate of its tier.
+ */
 export async function checkApiKey(
-  { db, clock }: Pick<AccountsContext, 'db' | 'clock'>,
+  { db, clock, bus }: Pick<AccountsContext, 'db' | 'clock' | 'bus'>,
   text: string,
 ): Promise<AccountOutcome<Principal>> {
   const [, id, secret] = KEY_TEXT.exec(text) ?? []
@@ -92,11 +102,17 @@ export async function checkApiKey(
   const row = await db.selectFrom('account_api_keys').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined || !isSameHash(row.secret_hash, hashSecret(secret))) return refuseKey()
   if (row.revoked_at !== null || (row.expires_at !== null && row.expires_at <= now)) return refuseKey()
+  const rate = RATE_OF_TIER[row.rate_tier]
+  if (rate !== undefined) {
+    const { isAllowed, retryAfterMs } = await bus.takeToken(`accounts:api-key:${id}`, rate)
+    if (!isAllowed) return refuseHaste(row.rate_tier, Math.ceil(retryAfterMs / 1_000))
+  }
   if (row.last_used_at === null || now - row.last_used_at >= LAST_USED_STEP_SECONDS) {
     await db.updateTable('account_api_keys').set({ last_used_at: now }).where('id', '=', id).execute()
   }
   const standing = await standingOf(db, ownerOf(row))
-  return accepted({ via: 'api-key', scopes: row.scopes, rateTier: row.rate_tier, ...standing })
+  const apiKey = { id: row.id, name: row.name }
+  return accepted({ via: 'api-key', apiKey, scopes: row.scopes, rateTier: row.rate_tier, ...standing })
 }
 
 /** @param owner when given, the key must be theirs: people revoke their own, operators any. */
@@ -177,6 +193,14 @@ function checkWanted(wanted: NewApiKey, by: Actor, nowSeconds: number) {
     return refuse('INVALID', 'the key would have expired already')
   }
   return undefined
+}
+
+function refuseHaste(tier: RateTier, retryAfterSeconds: number) {
+  return refused({
+    code: 'RATE_LIMITED',
+    text: `this API key has the rate ${tier}; try again in ${retryAfterSeconds} seconds`,
+    retryAfterSeconds,
+  } as const)
 }
 
 function refuseKey() {

@@ -10,7 +10,7 @@ export interface Background {
   stop(): Promise<void>
 }
 
-/** @param max how many may be under way; a mail that waits to be tried again is. */
+/** @param max how many may be under way. */
 export function createBackground(logger: Logger, max = 200): Background {
   const stopping = new AbortController()
   const underWay = new Set<Promise<void>>()

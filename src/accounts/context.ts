@@ -5,6 +5,7 @@ import type { Bus } from '../platform/bus/index.ts'
 import type { Tables } from '../platform/database/index.ts'
 import type { Logger } from '../platform/index.ts'
 import type { Background } from './background.ts'
+import type { MailJob } from './mail/mail-queue.ts'
 import type { Mailer } from './mail/mailer.ts'
 import type { Passwords } from './passwords.ts'
 import type { TokenKeys } from './sessions/token-keys.ts'
@@ -32,6 +33,8 @@ export interface AccountsContext {
   readonly settings: () => AccountsSettings
   readonly passwords: Passwords
   readonly mailer: Mailer
+  /** Has a promised mail sent when this transaction is committed. */
+  readonly enqueueMail: (tx: Transaction<Tables>, job: MailJob) => Promise<void>
   readonly background: Background
   readonly tokenKeys: TokenKeys
   readonly logger: Logger

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { accepted } from '../kernel/index.ts'
 import type { UnverifiedHttpAuth } from '../nostr/index.ts'
+import type { Actor } from './actor.ts'
 import { type AccountsContext, nowOf } from './context.ts'
 import { type HttpAuthDeps, provenKey } from './http-auth.ts'
 import { type AccountOutcome, refuse } from './refusal.ts'
@@ -14,10 +15,31 @@ export interface LinkKey {
   readonly auth: UnverifiedHttpAuth
 }
 
+export interface LinkedKey {
+  readonly pubkey: string
+  readonly linkedAtSeconds: number
+}
+
+/** The keys of an account, the oldest link first. */
+export async function listLinkedKeys(
+  { db }: Pick<AccountsContext, 'db'>,
+  accountId: string,
+): Promise<readonly LinkedKey[]> {
+  const rows = await db
+    .selectFrom('account_keys')
+    .select(['pubkey', 'linked_at'])
+    .where('account_id', '=', accountId)
+    .orderBy('linked_at')
+    .orderBy('pubkey')
+    .execute()
+  return rows.map(({ pubkey, linked_at }) => ({ pubkey, linkedAtSeconds: Number(linked_at) }))
+}
+
 /** Links a key to an account by a signature of the key. A key has one account at most; to link it again is no mistake. */
 export async function linkKey(
   context: AccountsContext & HttpAuthDeps,
   { accountId, auth }: LinkKey,
+  by: Actor,
 ): Promise<AccountOutcome<{ readonly pubkey: string }>> {
   const proven = await provenKey(context, auth)
   if (!proven.ok) return proven
@@ -31,25 +53,37 @@ export async function linkKey(
       .where('account_id', '=', accountId)
       .executeTakeFirstOrThrow()
     if (count >= BigInt(MAX_KEYS)) return refuse('LIMIT_REACHED', `an account has ${MAX_KEYS} keys at most`)
-    await tx
+    const { numInsertedOrUpdatedRows } = await tx
       .insertInto('account_keys')
       .values({ pubkey, account_id: accountId, linked_at: nowOf(context.clock) })
       .onConflict((conflict) => conflict.doNothing())
-      .execute()
+      .executeTakeFirstOrThrow()
     const { account_id } = await tx
       .selectFrom('account_keys')
       .select('account_id')
       .where('pubkey', '=', pubkey)
       .executeTakeFirstOrThrow()
     if (account_id !== accountId) return refuse('KEY_TAKEN', 'this key belongs to another account')
+    if (numInsertedOrUpdatedRows === 1n) {
+      await context.audit.record(tx, {
+        ...by,
+        action: 'accounts.key_linked',
+        subject: pubkey,
+        after: { accountId },
+      })
+    }
     return accepted({ pubkey })
   })
 }
 
-/** Takes a key off an account, and ends the sessions that this key has opened: they were worth the account's rights. */
+/**
+ * Takes a key off an account, and ends the sessions that this key has opened: they were worth the account's rights. It
+ * never takes the last way in: an account is made with an address and a password, and keeps both.
+ */
 export async function unlinkKey(
   context: AccountsContext,
   { accountId, pubkey }: { readonly accountId: string; readonly pubkey: string },
+  by: Actor,
 ): Promise<AccountOutcome<void>> {
   return context.db.transaction().execute(async (tx) => {
     const { numDeletedRows } = await tx
@@ -61,6 +95,12 @@ export async function unlinkKey(
     await endSessions(tx, context, 'key-unlinked', (rows) =>
       rows.where('account_id', '=', accountId).where('pubkey', '=', pubkey),
     )
+    await context.audit.record(tx, {
+      ...by,
+      action: 'accounts.key_unlinked',
+      subject: pubkey,
+      before: { accountId },
+    })
     return accepted(undefined)
   })
 }

@@ -11,9 +11,8 @@ export type MailTokenFor =
 /** The text for the mail; only its hash is kept. */
 export async function issueMailToken(
   rows: Rows,
-  { clock }: Pick<AccountsContext, 'clock'>,
   what: MailTokenFor,
-  lifetimeSeconds: number,
+  expiresAtSeconds: bigint,
 ): Promise<string> {
   const token = randomSecret()
   await rows
@@ -24,7 +23,7 @@ export async function issueMailToken(
       email: what.purpose === 'confirm' ? what.email : null,
       password_hash: what.purpose === 'confirm' ? what.passwordHash : null,
       account_id: what.purpose === 'reset' ? what.accountId : null,
-      expires_at: nowOf(clock) + BigInt(lifetimeSeconds),
+      expires_at: expiresAtSeconds,
     })
     .execute()
   return token

@@ -52,7 +52,6 @@ export function openPeople(deps: PeopleDeps): People {
       levels.start()
       await levels.refresh()
       await membership.start()
-      accounts.start()
     },
     async stop() {
       await accounts.stop()

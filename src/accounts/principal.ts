@@ -1,3 +1,4 @@
+import type { UsedApiKey } from '../audit/index.ts'
 import type { Rows } from './context.ts'
 import { type Role, rolesOfKeys } from './staff-roles.ts'
 
@@ -15,6 +16,8 @@ export interface Principal {
   readonly scopes?: readonly string[]
   /** With `api-key`. */
   readonly rateTier?: RateTier
+  /** With `api-key`: which one, for the audit log. */
+  readonly apiKey?: UsedApiKey
 }
 
 export const RATE_TIERS = ['basic', 'plus', 'unlimited'] as const

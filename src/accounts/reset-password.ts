@@ -2,9 +2,8 @@ import { accepted } from '../kernel/index.ts'
 import { MAIL_REQUESTS, takeAttempt } from './attempts.ts'
 import type { AccountsContext } from './context.ts'
 import { parseEmailAddress } from './email-address.ts'
-import { deliver } from './mail/deliver.ts'
-import { passwordChangedMail, resetMail } from './mail/texts.ts'
-import { issueMailToken, useMailToken } from './mail-tokens.ts'
+import { promiseMail } from './mail/promised-mails.ts'
+import { useMailToken } from './mail-tokens.ts'
 import { checkNewPassword } from './passwords.ts'
 import { type AccountOutcome, refuse } from './refusal.ts'
 import { endSessions } from './sessions/sessions.ts'
@@ -16,7 +15,7 @@ export interface ResetRequest {
   readonly from: string
 }
 
-/** Sends a mail when there is such an account. The answer is the same when there is none, and given before anybody looks. */
+/** Promises a mail when there is such an account. The answer is the same when there is none, and given before anybody looks. */
 export async function requestReset(
   context: AccountsContext,
   { email, from }: ResetRequest,
@@ -25,17 +24,16 @@ export async function requestReset(
   if (!address.ok) return address
   const allowed = await takeAttempt(context.bus, MAIL_REQUESTS, { what: 'reset', email: address.value, from })
   if (!allowed.ok) return allowed
-  const isBegun = context.background.run('reset', (signal) => sendReset(context, address.value, signal))
-  return isBegun ? accepted(undefined) : refuse('BUSY', 'too many mails are being sent, try again later')
+  const isBegun = context.background.run('reset', () => promiseReset(context, address.value))
+  return isBegun ? accepted(undefined) : refuse('BUSY', 'too many mails are being written, try again later')
 }
 
-async function sendReset(context: AccountsContext, email: string, signal: AbortSignal): Promise<void> {
-  const { db, mailer, settings, logger } = context
+async function promiseReset(context: AccountsContext, email: string): Promise<void> {
+  const { db } = context
   const account = await db.selectFrom('accounts').select('id').where('email', '=', email).executeTakeFirst()
   if (account === undefined) return
-  const what = { purpose: 'reset', accountId: account.id } as const
-  const token = await issueMailToken(db, context, what, settings().resetMinutes * 60)
-  await deliver(mailer, resetMail(email, token, settings()), { logger, signal })
+  const mail = { what: 'reset', email, accountId: account.id } as const
+  await db.transaction().execute((tx) => promiseMail(tx, context, mail))
 }
 
 /** Sets the password, ends all sessions of the account, and makes every other link of this kind void. */
@@ -47,9 +45,9 @@ export async function resetPassword(
   if (!good.ok) return good
   const hashed = await context.passwords.hash(password)
   if (!hashed.ok) return hashed
-  const email = await context.db.transaction().execute(async (tx) => {
+  const isDone = await context.db.transaction().execute(async (tx) => {
     const used = await useMailToken(tx, context, 'reset', token)
-    if (used === undefined || used.account_id === null) return undefined
+    if (used === undefined || used.account_id === null) return false
     const accountId = used.account_id
     const account = await tx
       .updateTable('accounts')
@@ -58,14 +56,10 @@ export async function resetPassword(
       .returning('email')
       .executeTakeFirstOrThrow()
     await tx.deleteFrom('account_mail_tokens').where('account_id', '=', accountId).execute()
+    await tx.deleteFrom('account_mails').where('account_id', '=', accountId).execute()
     await endSessions(tx, context, 'password-reset', (rows) => rows.where('account_id', '=', accountId))
-    return account.email
+    await promiseMail(tx, context, { what: 'password-changed', email: account.email })
+    return true
   })
-  if (email === undefined) return refuseToken()
-  const { mailer, logger, background } = context
-  // When too much is under way this mail is left out: the password is changed all the same.
-  background.run('password-changed', (signal) =>
-    deliver(mailer, passwordChangedMail(email), { logger, signal }),
-  )
-  return accepted(undefined)
+  return isDone ? accepted(undefined) : refuseToken()
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createAuditLog } from '../audit/index.ts'
 import type { Database } from '../platform/database/index.ts'
 import { testDatabase } from '../platform/database/testing/index.ts'
 import { testKey } from './testing/test-key.ts'
@@ -110,7 +111,7 @@ test('a linked key signs in to its account, with the roles of all keys of that a
   const accountId = await accountOf(people, 'frank@example.org')
   const [phone, laptop] = [testKey(), testKey()]
   for (const key of [phone, laptop]) {
-    granted(await accounts.linkKey({ accountId, auth: await people.httpAuth(key) }))
+    granted(await accounts.linkKey({ accountId, auth: await people.httpAuth(key) }, CLI))
     people.clock.advanceSeconds(1)
   }
   granted(await accounts.grantRole({ pubkey: phone.publicKey, role: 'moderator' }, CLI))
@@ -127,7 +128,7 @@ test('a single request that a key has signed has the roles of that key alone', a
   const accountId = await accountOf(people, 'grace@example.org')
   const [owner, other] = [testKey(), testKey()]
   for (const key of [owner, other])
-    granted(await accounts.linkKey({ accountId, auth: await people.httpAuth(key) }))
+    granted(await accounts.linkKey({ accountId, auth: await people.httpAuth(key) }, CLI))
   granted(await accounts.grantRole({ pubkey: owner.publicKey, role: 'owner' }, CLI))
   people.clock.advanceSeconds(1)
   const principal = granted(await accounts.checkHttpAuth(await people.httpAuth(other)))
@@ -140,14 +141,40 @@ test('a key has one account; unlinked, it ends the sessions that it had opened',
   const hers = await accountOf(people, 'heidi@example.org')
   const his = await accountOf(people, 'ivan@example.org')
   const key = testKey()
-  granted(await accounts.linkKey({ accountId: hers, auth: await people.httpAuth(key) }))
+  granted(await accounts.linkKey({ accountId: hers, auth: await people.httpAuth(key) }, CLI))
   people.clock.advanceSeconds(1)
-  const again = await accounts.linkKey({ accountId: his, auth: await people.httpAuth(key) })
+  const again = await accounts.linkKey({ accountId: his, auth: await people.httpAuth(key) }, CLI)
   expect(again).toMatchObject({ ok: false, refusal: { code: 'KEY_TAKEN' } })
   people.clock.advanceSeconds(1)
   const session = granted(await accounts.signInByHttpAuth(await people.httpAuth(key)))
   const byPassword = granted(await accounts.signIn({ email: 'heidi@example.org', password, from }))
-  granted(await accounts.unlinkKey({ accountId: hers, pubkey: key.publicKey }))
+  granted(await accounts.unlinkKey({ accountId: hers, pubkey: key.publicKey }, CLI))
   expect(await accounts.checkAccessToken(session.accessToken)).toMatchObject({ ok: false })
   expect(await accounts.checkAccessToken(byPassword.accessToken)).toMatchObject({ ok: true })
+})
+
+test('links are listed and noted once, and whoever has unlinked their last key still signs in by password', async () => {
+  const people = testPeople(database)
+  const { accounts, clock } = people
+  const accountId = await accountOf(people, 'judy@example.org')
+  const [first, second] = [testKey(), testKey()]
+  for (const key of [first, second, first]) {
+    granted(await accounts.linkKey({ accountId, auth: await people.httpAuth(key) }, CLI))
+    clock.advanceSeconds(1)
+  }
+  expect((await accounts.listLinkedKeys(accountId)).map(({ pubkey }) => pubkey)).toEqual([
+    first.publicKey,
+    second.publicKey,
+  ])
+  for (const { publicKey: pubkey } of [first, second])
+    granted(await accounts.unlinkKey({ accountId, pubkey }, CLI))
+  expect(await accounts.listLinkedKeys(accountId)).toEqual([])
+  const again = await accounts.unlinkKey({ accountId, pubkey: first.publicKey }, CLI)
+  expect(again).toMatchObject({ ok: false, refusal: { code: 'NOT_FOUND' } })
+  expect(await accounts.signIn({ email: 'judy@example.org', password, from })).toMatchObject({ ok: true })
+  const audit = createAuditLog({ db: database.db, clock })
+  expect(await audit.list({ subject: first.publicKey })).toMatchObject([
+    { ...CLI, action: 'accounts.key_unlinked', before: { accountId } },
+    { ...CLI, action: 'accounts.key_linked', after: { accountId } },
+  ])
 })

@@ -2,9 +2,8 @@ import { accepted } from '../kernel/index.ts'
 import { MAIL_REQUESTS, takeAttempt } from './attempts.ts'
 import { type AccountsContext, nowOf } from './context.ts'
 import { parseEmailAddress } from './email-address.ts'
-import { deliver } from './mail/deliver.ts'
-import { alreadyMail, confirmMail } from './mail/texts.ts'
-import { issueMailToken, useMailToken } from './mail-tokens.ts'
+import { promiseMail } from './mail/promised-mails.ts'
+import { useMailToken } from './mail-tokens.ts'
 import { checkNewPassword } from './passwords.ts'
 import { type AccountOutcome, refuse } from './refusal.ts'
 import { randomId } from './secrets.ts'
@@ -17,7 +16,7 @@ export interface Credentials {
 }
 
 /**
- * Sends a mail to confirm the address. Whether it has an account already shows in the mail alone: the answer is the
+ * Promises a mail to confirm the address. Whether it has an account already shows in the mail alone: the answer is the
  * same, and given before anybody looks.
  */
 export async function signUp(
@@ -33,31 +32,26 @@ export async function signUp(
   const attempt = { what: 'sign-up', email: address.value, from }
   const allowed = await takeAttempt(context.bus, MAIL_REQUESTS, attempt)
   if (!allowed.ok) return allowed
-  const isBegun = context.background.run('sign-up', (signal) =>
-    sendConfirmation(context, { email: address.value, password, signal }),
+  const isBegun = context.background.run('sign-up', () =>
+    promiseConfirmation(context, address.value, password),
   )
-  return isBegun ? accepted(undefined) : refuse('BUSY', 'too many mails are being sent, try again later')
+  return isBegun ? accepted(undefined) : refuse('BUSY', 'too many mails are being written, try again later')
 }
 
-async function sendConfirmation(
-  context: AccountsContext,
-  {
-    email,
-    password,
-    signal,
-  }: { readonly email: string; readonly password: string; readonly signal: AbortSignal },
-): Promise<void> {
-  const { db, mailer, settings, logger } = context
+async function promiseConfirmation(context: AccountsContext, email: string, password: string): Promise<void> {
+  const { db, logger } = context
   const account = await db.selectFrom('accounts').select('id').where('email', '=', email).executeTakeFirst()
-  if (account !== undefined) return deliver(mailer, alreadyMail(email), { logger, signal })
+  if (account !== undefined) {
+    await db.transaction().execute((tx) => promiseMail(tx, context, { what: 'already', email }))
+    return
+  }
   const hashed = await context.passwords.hash(password)
   if (!hashed.ok) {
     logger.warn({}, 'accounts.sign_up_dropped')
     return
   }
-  const what = { purpose: 'confirm', email, passwordHash: hashed.value } as const
-  const token = await issueMailToken(db, context, what, settings().confirmHours * 3600)
-  await deliver(mailer, confirmMail(email, token, settings()), { logger, signal })
+  const mail = { what: 'confirm', email, passwordHash: hashed.value } as const
+  await db.transaction().execute((tx) => promiseMail(tx, context, mail))
 }
 
 /** Makes the account that this mail was about. The answer is the id of the account; signing in comes after it. */

@@ -8,6 +8,7 @@ const KEEP_ENDED_SECONDS = 7n * 86_400n
 export async function sweepExpired(db: Kysely<Tables>, nowSeconds: number): Promise<void> {
   const now = BigInt(nowSeconds)
   await db.deleteFrom('account_mail_tokens').where('expires_at', '<=', now).execute()
+  await db.deleteFrom('account_mails').where('expires_at', '<=', now).execute()
   await db.deleteFrom('account_token_keys').where('expires_at', '<=', now).execute()
   await db.deleteFrom('account_sessions').where('expires_at', '<=', now).execute()
   await db

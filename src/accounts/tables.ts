@@ -66,6 +66,16 @@ export interface AccountMailTokensTable {
   readonly expires_at: bigint
 }
 
+/** A mail that was promised and is not sent yet. */
+export interface AccountMailsTable {
+  readonly id: string
+  readonly what: 'confirm' | 'already' | 'reset' | 'password-changed'
+  readonly email: string
+  readonly password_hash: string | null
+  readonly account_id: string | null
+  readonly expires_at: bigint
+}
+
 export interface AccountTrustedAuthorsTable {
   readonly pubkey: string
   readonly reason: string
@@ -139,6 +149,7 @@ declare module '../platform/database/tables.ts' {
     account_token_keys: AccountTokenKeysTable
     account_api_keys: AccountApiKeysTable
     account_mail_tokens: AccountMailTokensTable
+    account_mails: AccountMailsTable
     account_trusted_authors: AccountTrustedAuthorsTable
     account_subscriptions: AccountSubscriptionsTable
     account_subscription_extensions: AccountSubscriptionExtensionsTable

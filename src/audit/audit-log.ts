@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/index.ts'
 import type { Tables } from '../platform/database/index.ts'
 import {
   type AuditCheckpoint,
+  type AuditEntriesTable,
   type AuditEntry,
   type AuditRecord,
   GENESIS_HASH,
@@ -38,6 +39,8 @@ export interface AuditDeps {
   readonly db: Kysely<Tables>
   readonly clock: Clock
 }
+
+type ApiKeyColumns = Pick<AuditEntriesTable, 'api_key_id' | 'api_key_name'>
 
 /** Any number that no other lock of this program has. */
 const CHAIN_LOCK = 0x73746f63
@@ -85,6 +88,8 @@ async function writeRecord(
       subject: chained.subject,
       before_json: chained.beforeJson,
       after_json: chained.afterJson,
+      api_key_id: chained.apiKey?.id ?? null,
+      api_key_name: chained.apiKey?.name ?? null,
       previous_hash: chained.previousHash,
       hash,
     })
@@ -96,7 +101,7 @@ async function listEntries(db: Kysely<Tables>, query: AuditQuery): Promise<reado
   const { beforeNumber, limit = DEFAULT_PAGE } = query
   const rows = await db
     .selectFrom('audit_entries')
-    .select(['number', 'at_ms', 'actor', 'role', 'action', 'subject', 'hash'])
+    .select(['number', 'at_ms', 'actor', 'role', 'action', 'subject', 'api_key_id', 'api_key_name', 'hash'])
     // As texts: parsed by the driver, a `null` that was noted would be taken for one that was not.
     .select([
       sql<string | null>`before_json::text`.as('before_text'),
@@ -114,12 +119,17 @@ async function listEntries(db: Kysely<Tables>, query: AuditQuery): Promise<reado
     atMs: Number(row.at_ms),
     actor: row.actor,
     role: row.role,
+    ...apiKeyOf(row),
     action: row.action,
     subject: row.subject,
     ...(row.before_text === null ? {} : { before: parsed(row.before_text) }),
     ...(row.after_text === null ? {} : { after: parsed(row.after_text) }),
     hash: row.hash.toString('hex'),
   }))
+}
+
+function apiKeyOf({ api_key_id: id, api_key_name: name }: ApiKeyColumns): Pick<AuditRecord, 'apiKey'> {
+  return id === null || name === null ? {} : { apiKey: { id, name } }
 }
 
 /** What `JSON.parse` makes of a text is a `Json`; only its declaration says `any`. */

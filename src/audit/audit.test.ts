@@ -80,6 +80,22 @@ test('the hash can be computed anew by anybody from what the page of the part sa
   expect(second.hash).toBe(createHash('sha256').update(bytes).digest('hex'))
 })
 
+test('a row says which API key somebody used, and its hash is over that too', async () => {
+  const first = await record(BAN)
+  const apiKey = { id: '0123456789abcdef', name: 'the bot' }
+  const second = await record({ ...BAN, apiKey })
+  expect(await log().list()).toMatchObject([{ number: 2, actor: BAN.actor, apiKey }, { number: 1 }])
+  expect((await log().list())[1]).not.toHaveProperty('apiKey')
+  const { actor, role, action, subject } = BAN
+  const fields = [actor, role, action, subject, null, null, apiKey.id, apiKey.name]
+  const bytes = JSON.stringify(['stoa-audit-1', first.hash, '2', '1700000000000', ...fields])
+  expect(second.hash).toBe(createHash('sha256').update(bytes).digest('hex'))
+  expect(await verify()).toMatchObject({ ok: true, value: { entries: 2 } })
+  await sql`ALTER TABLE audit_entries DISABLE TRIGGER audit_entries_are_kept`.execute(database.db)
+  await sql`UPDATE audit_entries SET api_key_name = 'another' WHERE number = 2`.execute(database.db)
+  expect(await verify()).toMatchObject({ ok: false, refusal: { code: 'ROW_CHANGED', number: 2 } })
+})
+
 test('many writers at once make one chain without a fork and without a gap', async () => {
   const { db } = database
   const others = await Promise.all([testConnection(), testConnection()])

@@ -11,12 +11,20 @@ export type Json =
   | readonly Json[]
   | { readonly [name: string]: Json | undefined }
 
+/** An API key that was used: its id and what its owner calls it, never its text. */
+export interface UsedApiKey {
+  readonly id: string
+  readonly name: string
+}
+
 /** What is to be written down. Never a secret: the log is shown, exported and kept. */
 export interface AuditRecord {
   /** Who did it: a public key in hex, `cli`, or the name of a part of the program. */
   readonly actor: string
   /** What they did it as: `owner`, `operator`, `cli`, `system`, … */
   readonly role: string
+  /** With which API key of theirs; absent when they came themselves. */
+  readonly apiKey?: UsedApiKey
   /** A constant name: `relay.pubkey_banned`. */
   readonly action: string
   /** What it was done to: a key, an id, the name of a setting. */
@@ -53,6 +61,9 @@ export interface AuditEntriesTable {
   readonly subject: string
   readonly before_json: ColumnType<unknown, string | null, never>
   readonly after_json: ColumnType<unknown, string | null, never>
+  /** Both are there, or neither. */
+  readonly api_key_id: string | null
+  readonly api_key_name: string | null
   readonly previous_hash: Buffer
   readonly hash: Buffer
 }
@@ -73,6 +84,7 @@ export interface HashedFields {
   readonly subject: string
   readonly beforeJson: string | null
   readonly afterJson: string | null
+  readonly apiKey: UsedApiKey | undefined
   readonly previousHash: Buffer
 }
 
@@ -86,10 +98,10 @@ const MAX_JSON_BYTES = 64 * 1024
 
 /**
  * SHA-256 over a JSON array of texts: format, hash before (hex), number, time in milliseconds, actor, role, action,
- * subject, before, after (JSON texts, or null). Anybody can compute it anew from an export.
+ * subject, before, after (JSON texts, or null), and id and name of the API key when one was used. Anybody can compute it anew from an export.
  */
 export function hashOf(fields: HashedFields): Buffer {
-  const { number, atMs, actor, role, action, subject, beforeJson, afterJson, previousHash } = fields
+  const { number, atMs, actor, role, action, subject, beforeJson, afterJson, apiKey, previousHash } = fields
   const text = JSON.stringify([
     FORMAT,
     previousHash.toString('hex'),
@@ -101,13 +113,21 @@ export function hashOf(fields: HashedFields): Buffer {
     subject,
     beforeJson,
     afterJson,
+    ...(apiKey === undefined ? [] : [apiKey.id, apiKey.name]),
   ])
   return createHash('sha256').update(text).digest()
 }
 
 /** The texts of a record as they are stored; throws `AUDIT_INVALID` for what JSON or PostgreSQL cannot hold. */
-export function storedFields({ actor, role, action, subject, before, after }: AuditRecord) {
-  for (const [name, value] of Object.entries({ actor, role, action, subject })) {
+export function storedFields({ actor, role, apiKey, action, subject, before, after }: AuditRecord) {
+  const texts = {
+    actor,
+    role,
+    action,
+    subject,
+    ...(apiKey !== undefined && { 'API key': apiKey.id, 'name of the API key': apiKey.name }),
+  }
+  for (const [name, value] of Object.entries(texts)) {
     if (value.length === 0 || value.length > MAX_NAME_LENGTH || !isStorable(value)) {
       throw new AppError(
         'AUDIT_INVALID',
@@ -115,7 +135,7 @@ export function storedFields({ actor, role, action, subject, before, after }: Au
       )
     }
   }
-  return { actor, role, action, subject, beforeJson: textOf(before), afterJson: textOf(after) }
+  return { actor, role, apiKey, action, subject, beforeJson: textOf(before), afterJson: textOf(after) }
 }
 
 /** PostgreSQL keeps no zero character, and a lone surrogate would come back as another character. */

@@ -28,6 +28,8 @@ interface Row {
   readonly subject: string
   readonly before_json: string | null
   readonly after_json: string | null
+  readonly api_key_id: string | null
+  readonly api_key_name: string | null
   readonly previous_hash: Buffer
   readonly hash: Buffer
 }
@@ -35,10 +37,13 @@ interface Row {
 /**
  * Computes every hash anew, from the first row to the last. Rows cut off at the end leave a chain that is whole: that
  * is what checkpoints are for, which were published or noted elsewhere earlier.
+ *
+ * @param onPage told now and then how many rows were read, for whoever waits.
  */
 export async function verifyAuditChain(
   db: Kysely<Tables>,
   checkpoints: readonly AuditCheckpoint[] = [],
+  onPage: (entries: number) => void = () => {},
 ): Promise<Outcome<AuditChain, AuditDamage>> {
   const expected = new Map(checkpoints.map(({ number, hash }) => [number, hash]))
   let number = 0
@@ -52,6 +57,7 @@ export async function verifyAuditChain(
       previousHash = row.hash
     }
     if (rows.length < PAGE) break
+    onPage(number)
   }
   const cutOff = checkpoints.find((checkpoint) => checkpoint.number > number)
   if (cutOff !== undefined) {
@@ -69,7 +75,8 @@ async function pageAfter(db: Kysely<Tables>, number: number): Promise<readonly R
   // The JSON columns as the texts that they are: parsed and written again they could differ.
   const { rows } = await sql<Row>`
     SELECT number, at_ms, actor, role, action, subject,
-      before_json::text AS before_json, after_json::text AS after_json, previous_hash, hash
+      before_json::text AS before_json, after_json::text AS after_json, api_key_id, api_key_name,
+      previous_hash, hash
     FROM audit_entries
     WHERE number > ${BigInt(number)}
     ORDER BY number
@@ -96,6 +103,7 @@ function damageOf(
     subject: row.subject,
     beforeJson: row.before_json,
     afterJson: row.after_json,
+    apiKey: row.api_key_id === null ? undefined : { id: row.api_key_id, name: row.api_key_name ?? '' },
     previousHash,
   })
   if (!row.hash.equals(hash)) {

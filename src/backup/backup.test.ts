@@ -297,7 +297,10 @@ test('a restore that is killed is continued by the next one of the same backup, 
   await once(child.stdout, 'data')
   child.kill('SIGKILL')
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  await expect(requireRestored(dataDir)).rejects.toMatchObject({ code: 'RESTORE_REFUSED' })
+  await expect(requireRestored(dataDir)).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    message: expect.stringContaining(`stoa restore ${folder} --backup ${name} --data ${dataDir}`),
+  })
 
   await put(store, notes(1, 3_000))
   const newer = await backUp(store)

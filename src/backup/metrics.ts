@@ -1,26 +1,40 @@
-import { Gauge } from 'prom-client'
-import type { Registry } from '../platform/index.ts'
+import { Meter, type Registry } from '../platform/index.ts'
 import type { BackupStats } from './backups.ts'
 
-/** Names what `/metrics` says of backups. Read when asked for. */
-export function registerBackupMetrics(registry: Registry, stats: () => BackupStats): void {
-  const add = (name: string, help: string, read: (stats: BackupStats) => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read(stats()))
-      },
-    })
+/**
+ * Names what `/metrics` says of backups. Read when asked for.
+ *
+ * @param stats undefined while none are made by this process.
+ */
+export function registerBackupMetrics(registry: Registry, stats: () => BackupStats | undefined): void {
+  const meter = new Meter(registry)
+  const of = (read: (stats: BackupStats) => number) => (): number | undefined => {
+    const now = stats()
+    return now === undefined ? undefined : read(now)
   }
-  add('stoa_backup_running', '1 while a backup is being made.', ({ isRunning }) => (isRunning ? 1 : 0))
-  add('stoa_backup_events', 'Events that the backup under way has dealt with.', ({ events }) => events)
-  add('stoa_backup_made_total', 'Backups made.', ({ made }) => made)
-  add('stoa_backup_failed_total', 'Backups that failed.', ({ failed }) => failed)
-  add(
+  meter.gauge(
+    'stoa_backup_running',
+    '1 while a backup is being made.',
+    of(({ isRunning }) => (isRunning ? 1 : 0)),
+  )
+  meter.gauge(
+    'stoa_backup_events',
+    'Events that the backup under way has dealt with.',
+    of(({ events }) => events),
+  )
+  meter.counter(
+    'stoa_backup_made_total',
+    'Backups made.',
+    of(({ made }) => made),
+  )
+  meter.counter(
+    'stoa_backup_failed_total',
+    'Backups that failed.',
+    of(({ failed }) => failed),
+  )
+  meter.gauge(
     'stoa_backup_last_seconds',
     'Unix time of the newest whole backup; 0 when there is none.',
-    ({ lastAtMs = 0 }) => lastAtMs / 1000,
+    of(({ lastAtMs = 0 }) => lastAtMs / 1000),
   )
 }

@@ -17,6 +17,8 @@ const BATCH_EVENTS = 1_000
 
 const markerSchema = z.object({
   backup: z.string(),
+  /** Where the backup lies, to tell how it is gone on with; older marks do not say. */
+  folder: z.string().optional(),
   /** Event files that are in the store. */
   done: z.array(z.string()),
 })
@@ -96,7 +98,7 @@ async function restoreAll(
 ): Promise<RestoreReport> {
   const { folder, dataDir } = options
   await mkdir(dataDir, { recursive: true, mode: PRIVATE_FOLDER })
-  const begun = marker ?? { backup, done: [] }
+  const begun: Marker = { done: [], ...marker, backup, folder }
   await saveMarker(dataDir, begun)
   for (const file of manifest.dataFiles) await restoreDataFile(folder, dataDir, file)
   const events = await restoreEvents(options, manifest, begun, marker === undefined)
@@ -127,9 +129,16 @@ async function requireEmptyOrBegun(dataDir: string, backup: string): Promise<Mar
  * @throws AppError RESTORE_REFUSED when a restore into it has not come to its end: part of it would be taken for all.
  */
 export async function requireRestored(dataDir: string): Promise<void> {
-  const marker = await readMarker(dataDir)
-  if (marker === undefined) return
-  const message = `The data folder ${dataDir} holds a part of ${marker.backup} only: run that \`stoa restore\` again to finish it.`
+  const text = await readFile(join(dataDir, MARKER), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    // A mark that is there and cannot be read is a mark all the same.
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return ''
+  })
+  if (text === undefined) return
+  const { backup = '', folder = 'FOLDER' } = (await readMarker(dataDir)) ?? {}
+  const which = backup === '' ? '' : ` --backup ${backup}`
+  const message =
+    `The data folder ${dataDir} holds a part of ${backup === '' ? 'a backup' : backup} only, since its restore was broken ` +
+    `off. Finish it with: stoa restore ${folder}${which} --data ${dataDir}`
   throw new AppError('RESTORE_REFUSED', message, { facts: { dataDir } })
 }
 

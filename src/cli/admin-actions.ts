@@ -478,6 +478,37 @@ export const ADMIN_ACTIONS: readonly AdminAction[] = [
     now: { says: 'begin a backup', request: () => ({ path: 'backups/start', body: {} }) },
     list: { says: 'backups, the newest first', request: () => get('backups') },
   }),
+  ...group('jobs', {
+    queues: {
+      says: 'work that is done later: what waits, runs and was given up',
+      isDefault: true,
+      request: () => get('jobs/queues'),
+    },
+    failures: {
+      says: 'jobs that were given up, the newest first',
+      options: [
+        LIMIT,
+        { flags: '--queue <name>', says: 'only of this one' },
+        { flags: '--after <id>', says: 'only behind this one' },
+      ],
+      request: (_args, options) =>
+        get('jobs/failures', {
+          limit: options.text('limit'),
+          queue: options.text('queue'),
+          after: options.text('after'),
+        }),
+    },
+    retry: {
+      says: 'have one tried again',
+      args: [ID],
+      request: ([id]) => ({ path: 'jobs/retry', body: { id } }),
+    },
+    remove: {
+      says: 'forget one',
+      args: [ID],
+      request: ([id]) => ({ path: 'jobs/remove', body: { id } }),
+    },
+  }),
   ...group('audit', {
     list: {
       says: 'what people with power did, the newest first',
@@ -519,7 +550,11 @@ function entriesOf(says: string, list: string, others: readonly string[]): Descr
     others.length === 0 ? [] : [{ flags: '--list <name>', says: `${[list, ...others].join(', ')}` }]
   return {
     says,
-    options: [...choice, LIMIT, { flags: '--after <subject>', says: 'only behind this one' }],
+    options: [
+      ...choice,
+      LIMIT,
+      { flags: '--after <subject>', says: 'only behind this one', read: keyOrText },
+    ],
     request: (_args, options) =>
       get('access/entries', {
         list: options.text('list') ?? list,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AdminSocket, openAdminSocket, registerAdmin } from '../console/index.ts'
 import {
   createMemoryOperator,
+  FAILED_JOBS,
   heldEvent,
   type MemoryOperator,
   reportedEvent,
@@ -52,6 +53,31 @@ test('a key in any spelling is banned in the name of the command line', async ()
   expect(answer).toMatchObject({ exitCode: 0, stdout: 'changed: 1\n', stderr: '' })
   expect(memory.access.banReasonOf(KEY)).toBe('spam')
   expect(memory.done).toMatchObject([{ by: CLI, what: expect.stringContaining(KEY) }])
+})
+
+test('every key that can be named is taken as npub and as hex, and what is neither is told what to type', () => {
+  const named = ADMIN_ACTIONS.flatMap(({ group, name, args, options }) => [
+    ...args.filter((argument) => argument.name === 'key').map(({ read }) => ({ group, name, read })),
+    ...options.filter(({ flags }) => flags.endsWith('<key>')).map(({ read }) => ({ group, name, read })),
+  ])
+  expect(named.length).toBeGreaterThan(15)
+  for (const { group, name, read } of named) {
+    const where = `${group} ${name}`
+    for (const text of [NPUB, `nostr:${NPUB}`, KEY, KEY.toUpperCase()]) {
+      expect({ where, value: read?.(text) }).toEqual({ where, value: { ok: true, value: KEY } })
+    }
+    expect({ where, value: read?.('alice') }).toMatchObject({
+      value: { ok: false, refusal: expect.stringMatching(/64 hex characters, npub1… or nprofile1…/) },
+    })
+  }
+})
+
+test('the first owner is made by their npub', async () => {
+  expect(await admin('staff', 'grant', 'owner', NPUB)).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(memory.staff).toMatchObject([{ pubkey: KEY, role: 'owner', grantedBy: 'cli' }])
+  const wrong = await admin('staff', 'grant', 'owner', 'alice')
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('npub1…') })
+  expect((await admin('staff', 'grant', NPUB, 'owner')).stderr).toContain('must be one of owner')
 })
 
 test('lists are tables for people and JSON for machines', async () => {
@@ -164,6 +190,10 @@ const EVERY: readonly (readonly string[])[] = [
   ['mirror', 'remove', 'mirror-1'],
   ['backup', 'now'],
   ['backup', 'list'],
+  ['jobs', 'queues'],
+  ['jobs', 'failures', '--limit', '10'],
+  ['jobs', 'retry', FAILED_JOBS[0]],
+  ['jobs', 'remove', FAILED_JOBS[1]],
   ['audit', 'list'],
   ['audit', 'verify'],
 ]

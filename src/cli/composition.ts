@@ -8,6 +8,7 @@ import type { EventStore } from '../events/index.ts'
 import type { IntakePolicies } from '../mirrors/index.ts'
 import type { NostrEvent } from '../nostr/index.ts'
 import type { Logger } from '../platform/index.ts'
+import type { Inspections } from './inspections.ts'
 
 export interface RunningStoa {
   /** Where it can be reached: `ws://127.0.0.1:7777`. */
@@ -57,13 +58,19 @@ export interface Composition {
       readonly takesOver?: boolean
     },
   ): Promise<RunningStoa>
-  /** @throws AppError STORE_LOCKED when a running program holds the data folder. */
-  openEventStore(config: Config): Promise<EventStore>
+  /**
+   * @param options.isRestoring for the restore itself, which alone may open a folder that is not whole.
+   * @throws AppError STORE_LOCKED when a running program holds the data folder; RESTORE_REFUSED when a restore into it
+   * was broken off.
+   */
+  openEventStore(config: Config, options?: { readonly isRestoring?: boolean }): Promise<EventStore>
   createEventVerifier(config: Config): BatchVerifier | Promise<BatchVerifier>
   /** The relay's rules for events from elsewhere; absent: none but those that cannot be switched off. */
   createWritePolicies?(config: Config, store: EventStore): Promise<ClosablePolicies>
   /** Reads the whole store and checks every checksum; changes nothing. @throws AppError STORE_LOCKED */
   verifyEventStore(config: Config): Promise<StoreReport>
+  /** What `stoa doctor` has looked at by the parts themselves; absent: it does without. */
+  loadInspections?(): Promise<Inspections>
   /** The tables of the database, for backups; absent where there is none. It starts what it needs. */
   openTables?(config: Config): Promise<TablesOfDatabase>
 }

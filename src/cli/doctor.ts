@@ -2,7 +2,8 @@ import type { LoadedConfig } from '../config/index.ts'
 import { AppError } from '../kernel/index.ts'
 import { configFor } from './config-for.ts'
 import { type CliCommand, type CliContext, EXIT, EXIT_CODES_HELP, hasFlag } from './context.ts'
-import { type DoctorCheck, doctorChecks, type Finding } from './doctor-checks.ts'
+import { type DoctorCheck, doctorChecks } from './doctor-checks.ts'
+import type { Finding } from './finding.ts'
 
 export const doctorCommand: CliCommand = {
   configure(command, context, finish) {
@@ -12,6 +13,7 @@ export const doctorCommand: CliCommand = {
         'after',
         `
 Looks at everything and changes nothing. A line starts with ok, warn (it works, but read this) or fail.
+The program may be running: then it is asked for what it alone can see.
 ${EXIT_CODES_HELP}
 
 Examples:

@@ -1,5 +1,6 @@
 import type { EventStore, PutOutcome } from '../events/index.ts'
 import { AppError, type Clock, type Outcome, refused } from '../kernel/index.ts'
+import type { NostrEvent } from '../nostr/index.ts'
 import type { BatchVerifier } from './composition.ts'
 import { type ParsedLine, parseEventLine } from './parse-event-line.ts'
 import { type Line, lineText } from './read-lines.ts'
@@ -11,6 +12,8 @@ export interface ImportDeps {
   readonly store: EventStore
   readonly verifier: BatchVerifier
   readonly clock: Clock
+  /** A rule of the operator's against an event, as a text with a prefix; absent: none. */
+  readonly refuse?: (event: NostrEvent, nowSeconds: number) => string | undefined
   /** Told of each refused line, in order; duplicates are not refused. */
   readonly onRefused: (refusal: RefusedLine) => void | Promise<void>
   /** Told after each batch that is on disk. */
@@ -71,7 +74,7 @@ export async function importEvents(
   let writing = Promise.resolve()
   try {
     for await (const batch of inBatches(lines, start)) {
-      const checked = await checkSignatures(batch, deps.verifier)
+      const checked = await checkSignatures(judged(batch, deps), deps.verifier)
       await writing
       if (deps.signal.aborted) return
       writing = storeBatch(checked, deps, totals)
@@ -111,6 +114,17 @@ function parseLine(bytes: Buffer | undefined, line: number): BatchLine {
   const text = lineText(bytes)
   if (text === undefined) return { line, text, parsed: refused('invalid: not UTF-8') }
   return { line, text, parsed: parseEventLine(text) }
+}
+
+/** What is not wanted anyway costs no signature check. */
+function judged(batch: Batch, { refuse, clock }: ImportDeps): Batch {
+  if (refuse === undefined) return batch
+  const nowSeconds = clock.nowSeconds()
+  const lines = batch.lines.map((line) => {
+    const text = line.parsed.ok ? refuse(line.parsed.value.event, nowSeconds) : undefined
+    return text === undefined ? line : { ...line, parsed: refused(text) }
+  })
+  return { ...batch, lines }
 }
 
 async function checkSignatures(batch: Batch, verifier: BatchVerifier): Promise<Batch> {

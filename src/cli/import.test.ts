@@ -70,6 +70,16 @@ describe('where events come from', () => {
     expect(await totalsOf([], { stdin: lines.join('\r\n') })).toMatchObject({ lines: 3, accepted: 3 })
   })
 
+  test('what retention would remove at once is refused, and costs no signature check', async () => {
+    const old = signedEvent({ content: 'old', created_at: 1_000_000_000 })
+    const lines = [...events, { ...old, sig: '0'.repeat(128) }].map((event) => JSON.stringify(event))
+    write('stoa.toml', '[retention]\nrules = ["*: days=3650"]\n')
+    const totals = await totalsOf(['--config', 'stoa.toml'], { stdin: lines.join('\n') })
+    expect(totals).toMatchObject({ accepted: 3, refused: 1 })
+    expect(Object.keys(totals.reasons)).toEqual([expect.stringMatching(/^blocked: .*older/)])
+    expect(store.stats().events).toBe(3)
+  })
+
   test('a file that is not there fails before anything is opened', async () => {
     const { exitCode, stderr } = await importing(['missing.ndjson'], {
       compose: {

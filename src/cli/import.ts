@@ -5,10 +5,12 @@ import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
 import type { EventStore } from '../events/index.ts'
 import { AppError } from '../kernel/index.ts'
+import { ageRefusal, parseRetention, type RetentionSettings, removesByAge } from '../retention/index.ts'
 import type { BatchVerifier } from './composition.ts'
 import { configFor } from './config-for.ts'
 import { type CliCommand, type CliContext, EXIT, EXIT_CODES_HELP, hasFlag, textOption } from './context.ts'
 import {
+  type ImportDeps,
   type ImportPosition,
   type ImportTotals,
   importEvents,
@@ -61,7 +63,8 @@ async function runImport(file: string, command: Command, context: CliContext): P
   const totals = newTotals()
   try {
     const dataDir = resolve(context.cwd, config.data.dir)
-    await importSource({ path, dataDir, command, context, store, verifier, totals })
+    const refuse = ageRule(config.retention)
+    await importSource({ path, dataDir, command, context, store, verifier, refuse, totals })
   } finally {
     await verifier.close?.()
     await store.close()
@@ -73,6 +76,13 @@ async function runImport(file: string, command: Command, context: CliContext): P
   return wasInterrupted ? EXIT.failed : EXIT.ok
 }
 
+/** What retention would remove at once is not stored first. */
+function ageRule(settings: RetentionSettings): ImportDeps['refuse'] {
+  const rules = parseRetention(settings)
+  if (!removesByAge(rules)) return undefined
+  return (event, nowSeconds) => ageRefusal(rules, event, nowSeconds)
+}
+
 interface ImportJob {
   /** Absolute; undefined for standard input. */
   readonly path: string | undefined
@@ -81,6 +91,7 @@ interface ImportJob {
   readonly context: CliContext
   readonly store: EventStore
   readonly verifier: BatchVerifier
+  readonly refuse: ImportDeps['refuse']
   readonly totals: ImportTotals
 }
 
@@ -91,6 +102,7 @@ async function importSource({
   context,
   store,
   verifier,
+  refuse,
   totals,
 }: ImportJob): Promise<void> {
   const isResumed = hasFlag(command, 'resume')
@@ -113,7 +125,7 @@ async function importSource({
     await importEvents(
       lines,
       start,
-      { store, verifier, clock, onRefused: rejects.write, onStored, signal },
+      { store, verifier, clock, ...(refuse && { refuse }), onRefused: rejects.write, onStored, signal },
       totals,
     )
   } catch (error) {

@@ -46,7 +46,7 @@ async function runRestore(folder: string, command: Command, context: CliContext)
       folder: resolve(context.cwd, folder),
       backup: textOption(command, 'backup'),
       dataDir: resolve(context.cwd, config.data.dir),
-      openStore: () => composition.openEventStore(config),
+      openStore: () => composition.openEventStore(config, { isRestoring: true }),
       openTables: openTables && (() => openTables(config)),
       verifyBatch: verifier && ((events) => verifier.verifyBatch(events)),
       clock,

@@ -392,10 +392,14 @@ const spam = z
       says: 'What happens to it: `refuse`, `pretend` or `hold`.',
       reloadable: true,
     }),
+    searchThreshold: z.int().min(0).max(1000).default(60).register(notes, {
+      says: 'Score of a text by itself from which searches (NIP-50) leave it out, in hundredths; 0 leaves nothing out. Whoever asks with `include:spam` is shown everything.',
+      reloadable: true,
+    }),
   })
   .readonly()
   .register(notes, {
-    says: 'Spam by its looks: repeats by many keys, advertising, links. The weights stand in src/relay/policies/spam-score.ts. Members and allowed keys are not scored.',
+    says: 'Spam by its looks: repeats by many keys, advertising, links. The weights stand in src/events/search/spam-signs.ts. Members and allowed keys are not scored when they write.',
   })
 
 const newcomers = z

@@ -33,8 +33,18 @@ export interface AccountsService extends Credentials {
   signInByHttpAuth(auth: UnverifiedHttpAuth): Answer<SessionTokens>
   refresh(refreshToken: string): Answer<SessionTokens>
   signOut(refreshToken: string): Promise<void>
+  signOutEverywhere(owner: KeyOwner): Promise<void>
   requestReset(request: { readonly email: string; readonly from: string }): Answer<unknown>
   resetPassword(reset: { readonly token: string; readonly password: string }): Answer<unknown>
+  /** Links the key that signed the event, when its signature holds and it was not used before. */
+  linkKey(
+    link: { readonly accountId: string; readonly auth: UnverifiedHttpAuth },
+    by: Actor,
+  ): Answer<{ readonly pubkey: string }>
+  unlinkKey(link: { readonly accountId: string; readonly pubkey: string }, by: Actor): Answer<unknown>
+  listLinkedKeys(
+    accountId: string,
+  ): Promise<readonly { readonly pubkey: string; readonly linkedAtSeconds: number }[]>
   createApiKey(
     wanted: {
       readonly owner: KeyOwner

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { startTestConsole, type TestAnswer, type TestConsole } from './testing/index.ts'
+import {
+  BASE_URL,
+  startTestConsole,
+  type TestAnswer,
+  type TestConsole,
+  type TestKey,
+} from './testing/index.ts'
 
 let rig: TestConsole
 
@@ -79,6 +85,94 @@ describe('by a password', () => {
     await post('reset', { email: EMAIL }, { 'x-test-address': '192.0.2.9' })
     expect(rig.accounts.seenFrom.at(-1)).toBe('192.0.2.9')
   })
+})
+
+describe('a Nostr key', () => {
+  let accessToken: string
+  beforeEach(async () => {
+    await post('sign-up', { email: EMAIL, password: PASSWORD })
+    await post('confirm', { token: `token-${EMAIL}` })
+    accessToken = tokenOf(await post('sign-in', { email: EMAIL, password: PASSWORD }))
+  })
+  const link = (body: object, by?: TestKey) =>
+    rig.send({ method: 'POST', path: '/api/auth/pubkeys/link', body, ...(by !== undefined && { by }) })
+  const asAccount = () => ({ authorization: `Bearer ${accessToken}` })
+
+  test('is linked to the account of a session by its signature, listed, and unlinked', async () => {
+    const { publicKey: pubkey } = rig.stranger
+    expect((await link({ accessToken }, rig.stranger)).json).toEqual({ pubkey })
+    expect(rig.accounts.linked).toMatchObject([
+      { accountId: EMAIL, pubkey, by: { actor: `account:${EMAIL}` } },
+    ])
+    const listed = () => rig.send({ path: '/api/auth/pubkeys', headers: asAccount() })
+    expect((await listed()).json).toMatchObject([{ pubkey }])
+    expect((await post('pubkeys/unlink', { pubkey }, asAccount())).status).toBe(200)
+    expect((await listed()).json).toEqual([])
+    expect((await post('pubkeys/unlink', { pubkey }, asAccount())).status).toBe(404)
+  })
+
+  test.each([
+    ['without a signature of the key', () => link({ accessToken }), 401],
+    ['without a session', () => link({ accessToken: 'made up' }, rig.stranger), 401],
+    [
+      'by a signature that was made for another session',
+      async () => {
+        const body = { accessToken: 'another' }
+        const url = `${BASE_URL}/api/auth/pubkeys/link`
+        const signed = { method: 'POST', url, body: JSON.stringify(body) }
+        const authorization = await rig.stranger.authorize(signed)
+        return post('pubkeys/link', { accessToken }, { authorization })
+      },
+      401,
+    ],
+    [
+      'to a session that no account has opened',
+      async () => {
+        const path = '/api/auth/nostr'
+        const session = await rig.send({ method: 'POST', path, body: {}, by: rig.moderator })
+        return link({ accessToken: tokenOf(session) }, rig.stranger)
+      },
+      403,
+    ],
+  ] as const)('is not linked %s', async (_how, ask, status) => {
+    expect((await ask()).status).toBe(status)
+    expect(rig.accounts.linked).toEqual([])
+  })
+
+  test('is not unlinked by an API key of the account', async () => {
+    await link({ accessToken }, rig.stranger)
+    rig.accounts.apiKeys.set('stoa_test', {
+      via: 'api-key',
+      accountId: EMAIL,
+      pubkeys: [],
+      roles: [],
+      scopes: [],
+    })
+    const body = { pubkey: rig.stranger.publicKey }
+    expect((await post('pubkeys/unlink', body, { authorization: 'Bearer stoa_test' })).status).toBe(403)
+    expect(rig.accounts.linked).toHaveLength(1)
+  })
+
+  test('and the ways to link it are in the documentation', async () => {
+    const { json } = await rig.send({ path: '/api/v1/docs/openapi.json' })
+    expect(json).toMatchObject({
+      paths: {
+        '/api/auth/pubkeys': { get: {} },
+        '/api/auth/pubkeys/link': { post: { security: [{ nostr: [] }] } },
+        '/api/auth/pubkeys/unlink': { post: { security: [{ bearer: [] }] } },
+      },
+    })
+  })
+})
+
+test('whoever signs out everywhere is signed out everywhere', async () => {
+  const signIn = () => rig.send({ method: 'POST', path: '/api/auth/nostr', body: {}, by: rig.operatorKey })
+  const [here, there] = [tokenOf(await signIn()), tokenOf(await signIn())]
+  const me = (token: string) =>
+    rig.send({ path: '/api/auth/me', headers: { authorization: `Bearer ${token}` } })
+  expect((await me(there)).status).toBe(200)
+  expect((await post('sign-out/everywhere', {}, { authorization: `Bearer ${here}` })).status).toBe(200)
+  for (const token of [here, there]) expect((await me(token)).status).toBe(401)
 })
 
 test('what a sign-up makes is not in its answer', async () => {

@@ -2,53 +2,26 @@
  * `/api/auth/*`: signing up and in, and what people do with their own account. The access token is in the answer, for
  * the `Authorization` header; the refresh token is in a cookie that no script can read and no other site can have sent.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static, type TSchema } from 'typebox'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type from 'typebox'
 import { accepted, type Outcome, type Refusal, refused } from '../kernel/index.ts'
-import type { AccountsService, KeyOwner, SessionTokens } from './accounts-service.ts'
-import { parseBody } from './bodies.ts'
-import { sendOutcome } from './dashboard.ts'
-import { type Identified, type Identify, type IdentifyDeps, REPLAYED, readRequestAuth } from './identify.ts'
-import type { Actor } from './operator.ts'
-import { UNAVAILABLE } from './refusals.ts'
-import type { Principal } from './rights.ts'
-import { ErrorShape, exactly, oneOf, Seconds } from './schemas.ts'
-import { bodyReader } from './shape.ts'
-
-export interface AuthRoutesDeps extends Pick<IdentifyDeps, 'knownAs' | 'clock'> {
-  readonly accounts: () => AccountsService | undefined
-  readonly identify: Identify
-  readonly addressOf: (request: FastifyRequest) => string
-}
+import type { SessionTokens } from './accounts-service.ts'
+import { AUTH_PATH, type AuthRoutesDeps, addGet, addPost, inPerson, ownerOf, quietly } from './auth-route.ts'
+import { readRequestAuth } from './identify.ts'
+import { addLinkedKeyRoutes } from './linked-key-routes.ts'
+import { exactly, oneOf, Seconds } from './schemas.ts'
 
 const COOKIE = 'stoa_refresh'
-const COOKIE_PATH = '/api/auth'
-/** Requests of one address a minute. Accounts count tries of a password more closely. */
-const RATE = 30
-
 const Email = Type.String({ minLength: 3, maxLength: 320 })
 const Password = Type.String({ minLength: 1, maxLength: 1_000 })
 const Token = Type.String({ minLength: 1, maxLength: 500 })
 const Nothing = exactly({})
 
-interface Asked<I> {
-  readonly accounts: AccountsService
-  readonly input: I
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-}
-
-interface PostRoute<I extends TSchema> {
-  readonly path: string
-  readonly says: string
-  readonly input: I
-  readonly run: (asked: Asked<Static<I>>) => Promise<Outcome<unknown, Refusal>>
-}
-
 export function addAuthRoutes(app: FastifyInstance, deps: AuthRoutesDeps): void {
   addPasswordRoutes(app, deps)
   addSessionRoutes(app, deps)
   addOwnRoutes(app, deps)
+  addLinkedKeyRoutes(app, deps)
 }
 
 function addPasswordRoutes(app: FastifyInstance, deps: AuthRoutesDeps): void {
@@ -121,6 +94,18 @@ function addSessionRoutes(app: FastifyInstance, deps: AuthRoutesDeps): void {
       return accepted({ done: true })
     },
   })
+  addPost(app, deps, {
+    path: 'sign-out/everywhere',
+    says: 'Ends all your sessions, on every device.',
+    input: Nothing,
+    run: async ({ accounts, request, reply }) => {
+      const person = await inPerson(deps, request)
+      if (!person.ok) return person
+      await accounts.signOutEverywhere(person.value.owner)
+      forgetCookie(reply)
+      return accepted({ done: true })
+    },
+  })
 }
 
 const ApiKeyWanted = exactly({
@@ -166,84 +151,6 @@ function addOwnRoutes(app: FastifyInstance, deps: AuthRoutesDeps): void {
   })
 }
 
-/** Whoever signs a request or has a session. An API key that could make others would outlive its being revoked. */
-async function inPerson(
-  { identify }: AuthRoutesDeps,
-  request: FastifyRequest,
-): Promise<Outcome<{ readonly owner: KeyOwner; readonly by: Actor }, Refusal>> {
-  const identified = await identify(request)
-  if (!identified.ok) return identified
-  const { principal, claim }: Identified = identified.value
-  if (principal.via === 'api-key') {
-    return refused({ code: 'NOT_ALLOWED', text: 'sign in or sign the request: an API key cannot do this' })
-  }
-  if (!(await claim())) return refused(REPLAYED)
-  const [pubkey] = principal.pubkeys
-  const actor = pubkey ?? `account:${principal.accountId ?? 'unknown'}`
-  return accepted({ owner: ownerOf(principal), by: { actor, role: principal.roles[0] ?? 'person' } })
-}
-
-function ownerOf({ accountId, pubkeys: [pubkey] }: Principal): KeyOwner {
-  if (accountId !== undefined) return { accountId }
-  return pubkey === undefined ? {} : { pubkey }
-}
-
-function addPost<I extends TSchema>(
-  app: FastifyInstance,
-  { accounts: accountsNow }: AuthRoutesDeps,
-  { path, says, input, run }: PostRoute<I>,
-): void {
-  const read = bodyReader(input)
-  app.post(
-    `${COOKIE_PATH}/${path}`,
-    {
-      schema: { summary: says, tags: ['auth'], body: input, response: { '4xx': ErrorShape } },
-      config: { rateLimit: { max: RATE, timeWindow: '1 minute' } },
-    },
-    async (request, reply) => {
-      const body = parseBody(request)
-      const asked = body.ok ? read(body.value) : body
-      if (!asked.ok) return sendOutcome(reply, refused({ code: 'INVALID', text: asked.refusal }))
-      const accounts = accountsNow()
-      if (accounts === undefined) return sendOutcome(reply, refused(UNAVAILABLE))
-      return sendOutcome(reply, await run({ accounts, input: asked.value, request, reply }))
-    },
-  )
-}
-
-interface GetRoute {
-  readonly path: string
-  readonly says: string
-  readonly run: (accounts: AccountsService, principal: Principal) => Promise<Outcome<unknown, Refusal>>
-}
-
-function addGet(
-  app: FastifyInstance,
-  { accounts: accountsNow, identify }: AuthRoutesDeps,
-  { path, says, run }: GetRoute,
-): void {
-  app.get(
-    `${COOKIE_PATH}/${path}`,
-    {
-      schema: { summary: says, tags: ['auth'], security: [{ nostr: [] }, { bearer: [] }] },
-      config: { rateLimit: { max: RATE * 4, timeWindow: '1 minute' } },
-    },
-    async (request, reply) => {
-      const accounts = accountsNow()
-      if (accounts === undefined) return sendOutcome(reply, refused(UNAVAILABLE))
-      const identified = await identify(request)
-      if (!identified.ok) return sendOutcome(reply, identified)
-      return sendOutcome(reply, await run(accounts, identified.value.principal))
-    },
-  )
-}
-
-/** What was made stays inside: the answer says only that it was done. */
-async function quietly(answer: Promise<Outcome<unknown, Refusal>>): Promise<Outcome<unknown, Refusal>> {
-  const outcome = await answer
-  return outcome.ok ? accepted({ done: true }) : outcome
-}
-
 function withCookie(
   { knownAs }: AuthRoutesDeps,
   reply: FastifyReply,
@@ -252,7 +159,7 @@ function withCookie(
   if (!outcome.ok) return outcome
   const { refreshToken, refreshExpiresAtSeconds, accessToken, accessExpiresAtSeconds } = outcome.value
   reply.setCookie(COOKIE, refreshToken, {
-    path: COOKIE_PATH,
+    path: AUTH_PATH,
     httpOnly: true,
     sameSite: 'strict',
     // Without a public URL it is a machine on its own, by plain HTTP, where a browser would not keep a secure cookie.
@@ -263,5 +170,5 @@ function withCookie(
 }
 
 function forgetCookie(reply: FastifyReply): void {
-  reply.clearCookie(COOKIE, { path: COOKIE_PATH })
+  reply.clearCookie(COOKIE, { path: AUTH_PATH })
 }

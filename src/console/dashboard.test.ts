@@ -4,10 +4,12 @@ import { DASHBOARD_RATES } from './dashboard.ts'
 import { OPERATIONS } from './operations/index.ts'
 import {
   BASE_URL,
+  FAILED_JOBS,
   heldEvent,
   reportedEvent,
   startTestConsole,
   type TestConsole,
+  type TestKey,
   testConnection,
 } from './testing/index.ts'
 
@@ -67,6 +69,10 @@ const INPUTS: Readonly<Record<string, object>> = {
   'names/set': { name: 'bob', pubkey: PUBKEY, relays: ['wss://relay.example'] },
   names: {},
   'names/remove': { name: 'bob' },
+  'jobs/queues': {},
+  'jobs/failures': { limit: 10 },
+  'jobs/retry': { id: FAILED_JOBS[0] },
+  'jobs/remove': { id: FAILED_JOBS[1] },
   audit: { limit: 10 },
   'audit/verify': {},
 }
@@ -126,6 +132,67 @@ test('a moderator may ban, but not purge, level, or open the relay', async () =>
   expect((await change({ changes: [ban, { do: 'set-maintenance', maintenance: true }] })).status).toBe(403)
   expect((await change({ changes: [{ do: 'set-level', pubkey: PUBKEY, level: 4 }] })).status).toBe(403)
   expect(rig.access.toJSON()).toMatchObject({ maintenance: false, levels: {} })
+})
+
+test('a moderator may not ban an owner or operator, neither by the key nor by a report of their event', async () => {
+  const event = 'ee'.repeat(32)
+  const resolve = (by: TestKey, decision: string) =>
+    rig.send({
+      method: 'POST',
+      path: '/dashboard/reports/resolve',
+      body: { subject: 'event', target: event, decision },
+      by,
+    })
+  for (const { publicKey } of [rig.owner, rig.operatorKey]) {
+    const changes = [{ do: 'ban-pubkey', pubkey: publicKey, reason: '' }]
+    const ban = { method: 'POST', path: '/dashboard/access/change', body: { changes } } as const
+    expect((await rig.send({ ...ban, by: rig.moderator })).status).toBe(403)
+    rig.reports.push(reportedEvent(event))
+    rig.authors.set(event, publicKey)
+    for (const decision of ['ban-pubkey', 'shadow-pubkey']) {
+      expect((await resolve(rig.moderator, decision)).status).toBe(403)
+    }
+    expect(rig.done.filter(({ what }) => what.includes(event))).toEqual([])
+    expect((await resolve(rig.owner, 'ban-pubkey')).status).toBe(200)
+    rig.done.splice(0)
+  }
+  rig.reports.push(reportedEvent(event))
+  rig.authors.set(event, PUBKEY)
+  expect((await resolve(rig.moderator, 'ban-pubkey')).status).toBe(200)
+})
+
+test('while nobody can say who is staff, a moderator bans nobody', async () => {
+  const headers = { authorization: 'Bearer stoa_mod' }
+  rig.accounts.apiKeys.set('stoa_mod', {
+    via: 'api-key',
+    pubkeys: [rig.moderator.publicKey],
+    roles: ['moderator'],
+    scopes: ['console:moderate'],
+  })
+  rig.closed.add('staff')
+  const changes = [{ do: 'ban-pubkey', pubkey: PUBKEY, reason: '' }]
+  const ban = { method: 'POST', path: '/dashboard/access/change', body: { changes }, headers } as const
+  expect((await rig.send(ban)).status).toBe(403)
+  rig.closed.delete('staff')
+  expect((await rig.send(ban)).status).toBe(200)
+})
+
+test('what is done with an API key is noted under its owner and with the name of the key', async () => {
+  const made = await rig.send({
+    method: 'POST',
+    path: '/api/auth/keys/create',
+    body: { name: 'the bot', scopes: ['console:operate'] },
+    by: rig.operatorKey,
+  })
+  const { id, key } = made.json as { readonly id: string; readonly key: string }
+  const change = { method: 'POST', path: '/dashboard/backups/start', body: {} } as const
+  await rig.send({ ...change, headers: { authorization: `Bearer ${key}` } })
+  await rig.send({ ...change, by: rig.operatorKey })
+  const actor = rig.operatorKey.publicKey
+  expect(rig.done.map(({ by }) => by)).toEqual([
+    { actor, role: 'operator', apiKey: { id, name: 'the bot' } },
+    { actor, role: 'operator' },
+  ])
 })
 
 describe('a request that is not as described changes nothing and says what is wrong:', () => {

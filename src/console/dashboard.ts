@@ -6,7 +6,7 @@ import { type Identify, REPLAYED } from './identify.ts'
 import { OPERATIONS, type Operation, type PreparedOperation } from './operations/index.ts'
 import type { Actor, Operator } from './operator.ts'
 import { refusalBody, refusalHeaders, statusOf } from './refusals.ts'
-import { authorize, isAboveModerators, type Principal } from './rights.ts'
+import { authorize, mayJudge, type Principal } from './rights.ts'
 import { ErrorShape } from './schemas.ts'
 
 export interface DashboardDeps {
@@ -74,20 +74,16 @@ function prepare(operation: Operation, request: FastifyRequest): Outcome<Prepare
   return prepared.ok ? prepared : refused({ code: 'INVALID', text: prepared.refusal })
 }
 
-/**
- * Lets somebody do what they ask for. A moderator may not judge operators and owners: banned, these could not use the
- * relay that they are responsible for.
- */
+/** Lets somebody do what they ask for. */
 export async function authorizePrepared(
   operator: Operator,
   principal: Principal,
   { need, judged, isChange }: Pick<PreparedOperation, 'need' | 'judged'> & { readonly isChange: boolean },
 ): Promise<Outcome<Actor, Refusal>> {
   const by = authorize(principal, { need, isChange })
-  if (!by.ok || judged.length === 0 || by.value.role !== 'moderator') return by
+  if (!by.ok) return by
   for (const pubkey of judged) {
-    const roles = (await operator.staff()?.rolesOf(pubkey)) ?? []
-    if (isAboveModerators(roles))
+    if (!(await mayJudge(operator, by.value, pubkey)))
       return refused({ code: 'NOT_ALLOWED', text: 'a moderator may not judge operators and owners' })
   }
   return by

@@ -5,7 +5,7 @@
  * Things are grouped in desks. A desk that is not there (its part is off, or the database is not ready yet) is
  * undefined, and whoever asks for it is answered `UNAVAILABLE`.
  */
-import type { AuditChain, AuditEntry } from '../audit/index.ts'
+import type { AuditChain, AuditEntry, PublishedCheckpoint, UsedApiKey } from '../audit/index.ts'
 import type { Outcome, Refusal } from '../kernel/index.ts'
 import type {
   Role as CommunityRole,
@@ -28,6 +28,8 @@ export interface Actor {
   readonly actor: string
   /** What they do it as: a staff role, or `cli`. */
   readonly role: string
+  /** With which API key of theirs; absent when they came themselves. */
+  readonly apiKey?: UsedApiKey
 }
 
 /** What a desk answers. The code of a refusal decides the status of an HTTP answer (`refusals.ts`). */
@@ -44,6 +46,7 @@ export interface Desks {
   readonly settings: SettingsDesk
   readonly mirrors: MirrorsDesk
   readonly backups: BackupsDesk
+  readonly jobs: JobsDesk
   readonly status: StatusDesk
   readonly audit: AuditDesk
 }
@@ -145,6 +148,8 @@ export interface ModerationDesk {
         readonly by: Actor
         readonly reason?: string
         readonly purge?: boolean
+        /** Asked about the key that would be banned or shadowed; absent: whoever decides may judge everybody. */
+        readonly mayJudge?: (pubkey: string) => Promise<boolean>
       },
     ): Answer<unknown>
   }
@@ -273,7 +278,7 @@ export interface MirrorFacts {
 }
 
 export interface MirrorsDesk {
-  list(): Promise<readonly MirrorFacts[]>
+  list(): Answer<readonly MirrorFacts[]>
   add(
     mirror: {
       readonly url: string
@@ -296,9 +301,51 @@ export interface BackupFacts {
 
 export interface BackupsDesk {
   /** The newest first. */
-  list(): Promise<readonly BackupFacts[]>
+  list(): Answer<readonly BackupFacts[]>
   /** Begins one and returns; its end is in `list` and in the log. Refused while one is under way. */
   start(by: Actor): Answer<{ readonly name: string }>
+}
+
+/** Work that is done later, of one kind. */
+export interface JobQueueFacts {
+  readonly name: string
+  /** To be done now or later. */
+  readonly queued: number
+  readonly active: number
+  readonly failed: number
+  /** Given up, waiting for somebody to decide. */
+  readonly deadLetters: number
+  /** Of the one that waits longest beyond its time. */
+  readonly oldestWaitingMs: number
+  /** Five fields of cron and a time zone; absent where nothing comes by the clock. */
+  readonly schedule?: string
+  readonly nextRunAtMs?: number
+}
+
+/** A job that was given up. */
+export interface JobFailure {
+  readonly id: string
+  readonly queue: string
+  readonly key?: string
+  /** As JSON. */
+  readonly data: string
+  /** Why it failed the last time. */
+  readonly reason: string
+  readonly failedAtMs: number
+}
+
+export interface JobsDesk {
+  queues(): Promise<readonly JobQueueFacts[]>
+  /** The newest first. */
+  failures(page: {
+    readonly queue?: string
+    /** The last id of the page before. */
+    readonly after?: string
+    readonly limit?: number
+  }): Promise<readonly JobFailure[]>
+  /** Has it tried again from the beginning. */
+  retry(id: string, by: Actor): Answer<unknown>
+  remove(id: string, by: Actor): Answer<unknown>
 }
 
 export interface ConsoleStatus {
@@ -323,6 +370,6 @@ export interface AuditDesk {
     readonly subject?: string
     readonly limit?: number
   }): Promise<readonly AuditEntry[]>
-  /** Computes the whole chain anew. */
-  verify(): Answer<AuditChain>
+  /** Computes the whole chain anew, and holds it to the checkpoints that were published; the newest is named. */
+  verify(): Answer<AuditChain & { readonly checkpoint?: PublishedCheckpoint }>
 }

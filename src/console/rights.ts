@@ -1,6 +1,7 @@
 /** Who may do what. What is not named here is refused. */
+import type { UsedApiKey } from '../audit/index.ts'
 import { accepted, type Outcome, type Refusal, refused } from '../kernel/index.ts'
-import type { Actor } from './operator.ts'
+import type { Actor, Operator } from './operator.ts'
 
 /** What a person must be at least: `moderate` is for moderators too, `operate` for operators and owners. */
 export type Need = 'moderate' | 'operate'
@@ -14,6 +15,8 @@ export interface Principal {
   readonly roles: readonly string[]
   /** With `api-key`: what the key was made for. The roles alone allow nothing that is not in here. */
   readonly scopes?: readonly string[]
+  /** With `api-key`: which one. */
+  readonly apiKey?: UsedApiKey
 }
 
 /** Whoever can open the admin socket of this machine. */
@@ -50,12 +53,22 @@ export function authorize(
   if (principal.via === 'api-key' && !scopes.some((scope) => principal.scopes?.includes(scope))) {
     return notAllowed(`this takes an API key with the scope ${scopes[0]}`)
   }
-  return accepted({ actor: nameOf(principal), role: role[0] })
+  const { apiKey } = principal
+  return accepted({ actor: nameOf(principal), role: role[0], ...(apiKey !== undefined && { apiKey }) })
 }
 
-/** Is it somebody whom a moderator may not judge? */
-export function isAboveModerators(roles: readonly string[]): boolean {
-  return roles.includes('owner') || roles.includes('operator')
+/**
+ * Whether somebody may decide against a key. A moderator may not against operators and owners: banned, these could not
+ * use the relay that they are responsible for. Where nobody can say what a key is, a moderator has to wait.
+ */
+export async function mayJudge(
+  { staff }: Pick<Operator, 'staff'>,
+  { role }: Actor,
+  pubkey: string,
+): Promise<boolean> {
+  if (role !== 'moderator') return true
+  const roles = await staff()?.rolesOf(pubkey)
+  return roles !== undefined && !roles.includes('owner') && !roles.includes('operator')
 }
 
 function nameOf({ via, pubkeys: [pubkey], accountId }: Principal): string {

@@ -260,6 +260,26 @@ export const BackupShape = exactly({
   events: Type.Integer(),
 })
 
+export const JobQueueShape = exactly({
+  name: Type.String(),
+  queued: Type.Integer(),
+  active: Type.Integer(),
+  failed: Type.Integer(),
+  deadLetters: Type.Integer(),
+  oldestWaitingMs: Type.Integer(),
+  schedule: Type.Optional(Type.String()),
+  nextRunAtMs: Type.Optional(Type.Number()),
+})
+
+export const JobFailureShape = exactly({
+  id: Type.String(),
+  queue: Type.String(),
+  key: Type.Optional(Type.String()),
+  data: Type.String({ description: 'JSON.' }),
+  reason: Type.String(),
+  failedAtMs: Type.Number(),
+})
+
 export const StatusShape = exactly({
   version: Type.String(),
   startedAtSeconds: Seconds,
@@ -274,6 +294,7 @@ export const AuditEntryShape = exactly({
   atMs: Type.Number(),
   actor: Type.String(),
   role: Type.String(),
+  apiKey: Type.Optional(exactly({ id: Type.String(), name: Type.String() })),
   action: Type.String(),
   subject: Type.String(),
   before: Type.Optional(Type.Unknown()),

@@ -1,5 +1,16 @@
 export { type Audience, mayRead } from './audience.ts'
-export { hasSearchText, matchesSearch, parseSearch, type SearchQuery } from './search/index.ts'
+export {
+  hasSearchText,
+  isLeftOutAsSpam,
+  isSpamScoredKind,
+  matchesSearch,
+  type SearchQuestion,
+  SPAM_SIGN_WEIGHTS,
+  type SpamTextSign,
+  searchOf,
+  spamScoreOf,
+  spamSignsOf,
+} from './search/index.ts'
 export type {
   CountSketch,
   EventCursor,
@@ -8,5 +19,6 @@ export type {
   IdSet,
   PutOutcome,
   StoreStats,
+  StoreWorkings,
 } from './store.ts'
 export { type TimeRange, type TimeWindow, type TimeWindowOptions, timeWindows } from './time-windows.ts'

@@ -1,3 +1,4 @@
+import type { Durations } from '../kernel/index.ts'
 import type { Filter } from '../nostr/index.ts'
 import type { Audience } from './audience.ts'
 
@@ -131,4 +132,41 @@ export interface StoreStats {
   readonly memoryBytes: number
   /** Rises by one with every event stored; the `seq` of the newest. */
   readonly lastSeq: number
+  /** How the engine is doing inside; an engine that has nothing to tell leaves it out. */
+  readonly workings?: StoreWorkings
+}
+
+/** Plain numbers. Totals are since the store was opened. */
+export interface StoreWorkings {
+  /** Writes that were made durable together. */
+  readonly groups: number
+  /** Events stored by them. */
+  readonly groupedEvents: number
+  /** Groups that could not be written. */
+  readonly failedGroups: number
+  /** From the start of a group's write to its being durable. */
+  readonly writing: Durations
+  /** What waits, by what for; `limit` where there is one. */
+  readonly queues: Readonly<Record<string, { readonly entries: number; readonly limit?: number }>>
+  readonly caches: Readonly<Record<string, CacheStats>>
+  /** Connections to a database. */
+  readonly pools: Readonly<Record<string, PoolStats>>
+  /** Files with events; 0 for an engine without. */
+  readonly segments: number
+  /** Bytes of events that were read from disk. */
+  readonly readBytes: number
+}
+
+export interface CacheStats {
+  readonly hits: number
+  readonly misses: number
+  readonly bytes: number
+}
+
+export interface PoolStats {
+  readonly open: number
+  readonly idle: number
+  readonly limit: number
+  /** Who waits for a free one. */
+  readonly waiting: number
 }

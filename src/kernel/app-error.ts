@@ -10,6 +10,8 @@ export const ERROR_CODES = {
     'The relay refused an event that it signed itself about its members (NIP-43); the message says why, and it is tried again.',
   AMOUNT_INVALID:
     'An amount was computed in a way that has no meaning (two assets in one sum, a division into no parts); this is a bug, please report it.',
+  AUDIT_CHECKPOINT_REFUSED:
+    'The relay refused a checkpoint of the audit log that it signed itself; the message says why, and it is tried again.',
   AUDIT_INVALID:
     'An audit entry holds something that cannot be written down (a value that JSON does not have, a text too long); this is a bug, please report it.',
   BACKUP_DAMAGED:

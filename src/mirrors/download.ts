@@ -97,7 +97,7 @@ export async function takeIn(events: readonly NostrEvent[], transfer: Transfer):
   totals.fetched += events.length
   const fitting = events.filter((event) => roughCharacters(event) <= maxEventCharacters)
   const results = await intake.take(fitting, source)
-  for (const result of results) {
+  for (const [index, result] of results.entries()) {
     switch (result.status) {
       case 'stored':
       case 'known':
@@ -106,6 +106,7 @@ export async function takeIn(events: readonly NostrEvent[], transfer: Transfer):
       case 'refused':
         totals.refused += 1
         noteRefusal(totals, result.text)
+        if (result.isForGood === true) transfer.unwanted.add(fitting[index]!.id)
         break
       case 'forged':
         noteBad(transfer, 1)

@@ -11,6 +11,7 @@ export type { MirrorPhase, MirrorStatus } from './mirror.ts'
 export { mirrorFile } from './mirror-file.ts'
 export { checkMirror, DEFAULT_MIRROR, type MirrorSettings } from './mirror-settings.ts'
 export type { MirrorRecord, MirrorsState } from './mirror-state.ts'
+export { mirrorTable } from './mirror-table.ts'
 export { type Mirrors, type MirrorsDeps, openMirrors } from './mirrors.ts'
 export {
   type ConnectRelayOptions,

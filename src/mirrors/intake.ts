@@ -30,7 +30,12 @@ export type IntakeResult =
   /** Its id is not its hash, or its signature does not hold: whoever sent it did not check, or lies. */
   | { readonly status: 'forged' }
   /** A rule of ours is against it; the text has a prefix. */
-  | { readonly status: 'refused'; readonly text: string }
+  | {
+      readonly status: 'refused'
+      readonly text: string
+      /** No later time changes that: it need not be fetched again. */
+      readonly isForGood?: true
+    }
   /** The store could not take it. */
   | { readonly status: 'failed'; readonly text: string }
 
@@ -140,7 +145,11 @@ async function carryOut(
 ): Promise<IntakeResult> {
   switch (verdict.do) {
     case 'refuse':
-      return { status: 'refused', text: verdict.text }
+      return {
+        status: 'refused',
+        text: verdict.text,
+        ...(verdict.isForGood === true && { isForGood: true }),
+      }
     case 'pretend':
       return { status: 'refused', text: 'blocked: dropped by a rule' }
     case 'hold': {

@@ -103,6 +103,8 @@ const MAX_OUTGOING = 5_000
 const EVENTS_IN_FLIGHT = 32
 /** Ids that came from the other relay or went there: not sent back. */
 const RECENT_IDS = 20_000
+/** Ids of events that were refused for good: each comparison would bring them again. About 10 MB. */
+const UNWANTED_IDS = 50_000
 const EVENTS_PER_BATCH = 250
 /** How often it is looked whether something has to be caught up with. */
 const RECHECK_MS = 30_000
@@ -116,6 +118,8 @@ export class Mirror {
   readonly #filtersKey: string
   readonly #totals = newSyncTotals()
   readonly #recent = new RecentIds(RECENT_IDS)
+  /** Forgotten at a pause: by then the rules may be others. */
+  #unwanted = new RecentIds(UNWANTED_IDS)
   readonly #outgoing: BoundedQueue<Outgoing> = createBoundedQueue({ max: MAX_OUTGOING, whenFull: 'refuse' })
   readonly #outgoingWaits = createSignal()
   #progress: Progress | undefined
@@ -184,6 +188,7 @@ export class Mirror {
   /** Begins, unless an operator has paused it. */
   start(): void {
     if (this.#isPaused || this.#stopping !== undefined) return
+    this.#unwanted = new RecentIds(UNWANTED_IDS)
     this.#stopping = new AbortController()
     this.#running = this.#run(this.#stopping.signal)
   }
@@ -414,6 +419,7 @@ export class Mirror {
       source: { origin: 'mirror', peer: this.name, takesProtected },
       clock,
       totals: this.#totals,
+      unwanted: this.#unwanted,
       badLeft: { events: MAX_BAD_EVENTS },
       maxEventCharacters,
       sharesPrivate,

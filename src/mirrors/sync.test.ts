@@ -6,7 +6,10 @@ import { defaultConfig } from '../config/index.ts'
 import type { EventStore } from '../events/index.ts'
 import { type LogStore, openLogStore } from '../events/log/index.ts'
 import { createMemoryStore } from '../events/memory/index.ts'
+import { systemClock } from '../kernel/index.ts'
 import { KINDS, type NostrEvent } from '../nostr/index.ts'
+import { createIntake } from './intake.ts'
+import { RecentIds } from './recent-ids.ts'
 import { type SyncWithOptions, syncWith } from './sync.ts'
 import {
   allIds,
@@ -89,6 +92,31 @@ test('two relays with 20,000 events of which 1 % differ converge, and nothing el
   expect(await allIds(peer.store)).toEqual(union)
   const again = await sync(ours, peer.url, { direction: 'both' })
   expect(again).toMatchObject({ need: 0, have: 0, fetched: 0, uploaded: 0 })
+})
+
+test('an event that is refused for good is not fetched again, and one that is refused for now is', async () => {
+  const ours = await relayWith([])
+  const [old, early, wanted] = notes(3, 'theirs')
+  const peer = await relayWith([old!, early!, wanted!])
+  const { store } = ours
+  const intake = createIntake({
+    store,
+    clock: systemClock,
+    verifyBatch: (events) => events.map(() => true),
+    policies: {
+      judgeEarly: ({ id }) => {
+        if (id === old?.id) return { do: 'refuse', text: 'blocked: too old', isForGood: true }
+        return id === early?.id ? { do: 'refuse', text: 'blocked: not today' } : undefined
+      },
+      judgeLate: () => undefined,
+    },
+    self: '',
+    relayUrls: [],
+  })
+  const unwanted = new RecentIds(100)
+  expect(await sync(ours, peer.url, { intake, unwanted })).toMatchObject({ need: 3, stored: 1, refused: 2 })
+  expect(await sync(ours, peer.url, { intake, unwanted })).toMatchObject({ need: 1, fetched: 1, refused: 1 })
+  expect(await allIds(store)).toEqual([wanted?.id])
 })
 
 test('what is asked for one way goes one way, and only what the filter means', async () => {

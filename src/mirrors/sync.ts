@@ -7,6 +7,7 @@ import { narrowed, type TimeSpan } from './filter-json.ts'
 import type { Intake, IntakeSource } from './intake.ts'
 import { downloadPages } from './paged-download.ts'
 import { peerFailure } from './peer-failure.ts'
+import { RecentIds } from './recent-ids.ts'
 import { type Differences, reconcileSpan } from './reconcile-span.ts'
 import { connectRelay, type RelayClient, type RelayClientLimits } from './relay-client.ts'
 import {
@@ -36,6 +37,8 @@ export interface SyncOptions {
   readonly maxEventCharacters?: number
   /** Waits until so many more events may pass. */
   readonly pace?: (events: number) => Promise<void>
+  /** Events that were refused for good before, for whoever synchronises again and again; added to. */
+  readonly unwanted?: RecentIds
   /** Counted up from what it holds; a new account when absent. */
   readonly totals?: SyncTotals
   /** Told after each step; `totals` is the same object each time. */
@@ -86,6 +89,7 @@ export async function syncOver(client: RelayClient, options: SyncOptions): Promi
     source: { origin, peer: client.name, takesProtected },
     clock: options.clock ?? systemClock,
     totals: options.totals ?? newSyncTotals(),
+    unwanted: options.unwanted ?? new RecentIds(0),
     badLeft: { events: MAX_BAD_EVENTS },
     maxEventCharacters: options.maxEventCharacters ?? Number.POSITIVE_INFINITY,
     sharesPrivate: options.sharesPrivate ?? false,
@@ -131,7 +135,7 @@ async function syncByReconciling(
 
 async function settle({ have, need }: Differences, direction: Direction, transfer: Transfer): Promise<void> {
   const { totals } = transfer
-  const wanted = direction === 'up' ? [] : need
+  const wanted = direction === 'up' ? [] : need.filter((id) => !transfer.unwanted.has(id))
   const offered = direction === 'down' ? [] : have
   totals.need += wanted.length
   totals.have += offered.length

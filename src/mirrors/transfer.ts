@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/index.ts'
 import { AUTHOR_ONLY_KINDS, type Filter, PRIVATE_KINDS } from '../nostr/index.ts'
 import type { Intake, IntakeSource } from './intake.ts'
 import { peerFailure } from './peer-failure.ts'
+import type { RecentIds } from './recent-ids.ts'
 import type { RelayClient } from './relay-client.ts'
 
 export type Direction = 'down' | 'up' | 'both'
@@ -63,6 +64,8 @@ export interface Transfer {
   readonly source: IntakeSource
   readonly clock: Clock
   readonly totals: SyncTotals
+  /** Events that were refused for good before, and are not fetched by their ids again. */
+  readonly unwanted: RecentIds
   /** Rubbish that is still put up with. */
   readonly badLeft: { events: number }
   /** Longer events, in characters of their JSON, are not taken. */

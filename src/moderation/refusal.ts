@@ -7,6 +7,8 @@ export interface ModerationRefusal extends Refusal {
     /** Too much is waiting at this moment. */
     | 'BUSY'
     | 'INVALID'
+    /** They may not judge this key. */
+    | 'NOT_ALLOWED'
     | 'NOT_FOUND'
     /** It was decided before; the text says how. */
     | 'DECIDED'

@@ -16,6 +16,11 @@ export interface Filter {
   readonly until?: number
   /** What people typed (NIP-50), as it came. Of words and `key:value` extensions, see `search-query.ts`. */
   readonly search?: string
+  /**
+   * Not of the protocol and never sent: set by a relay that leaves spam out of what a search finds, as the score in
+   * hundredths from which a text counts as spam. Without it, or with `include:spam` in `search`, nothing is left out.
+   */
+  readonly spamFrom?: number
   /** At most so many stored events; live events are not counted. */
   readonly limit?: number
 }

@@ -65,6 +65,15 @@ test('one failed component makes the whole unhealthy, a degraded one does not', 
   expect(answer.json().status).toBe('failed')
 })
 
+test('while a process drains it is not ready, whatever else is well or ill with it', async () => {
+  const { server } = await testServer({
+    health: { process: { status: 'draining' }, store: { status: 'ok' }, bus: { status: 'failed' } },
+  })
+  const answer = await server.app.inject('/health')
+  expect([answer.statusCode, answer.json().status]).toEqual([503, 'draining'])
+  expect((await server.app.inject('/healthz')).statusCode).toBe(200)
+})
+
 test('metrics come in the text format of Prometheus', async () => {
   const { server } = await testServer()
   const answer = await server.app.inject('/metrics')

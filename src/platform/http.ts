@@ -12,7 +12,8 @@ import { type HomePageFacts, homePage } from './home-page.ts'
 import type { Logger } from './logging.ts'
 
 export interface ComponentHealth {
-  readonly status: 'ok' | 'degraded' | 'failed'
+  /** `draining`: it is about to stop; what asks whether it is ready should send nobody any more. */
+  readonly status: 'ok' | 'degraded' | 'failed' | 'draining'
   /** Facts beside it, with units in their names; never a secret. */
   readonly [fact: string]: string | number | boolean
 }
@@ -86,7 +87,7 @@ function addHealth(app: FastifyInstance, health: HttpServerDeps['health']): void
     const components = await health()
     const status = worstOf(components)
     return reply
-      .code(status === 'failed' ? 503 : 200)
+      .code(status === 'ok' || status === 'degraded' ? 200 : 503)
       .header('cache-control', 'no-store')
       .send({ status, components })
   })
@@ -96,6 +97,8 @@ function addHealth(app: FastifyInstance, health: HttpServerDeps['health']): void
 
 function worstOf(components: Health): ComponentHealth['status'] {
   const statuses = Object.values(components).map(({ status }) => status)
+  // Where somebody stops it, what else is wrong with it matters less.
+  if (statuses.includes('draining')) return 'draining'
   if (statuses.includes('failed')) return 'failed'
   return statuses.includes('degraded') ? 'degraded' : 'ok'
 }

@@ -8,7 +8,18 @@ export {
 } from './http.ts'
 export { proxyToSocket } from './http-proxy.ts'
 export { createLogger, type Logger, type LoggingOptions } from './logging.ts'
-export { createMetricsRegistry, type Registry } from './metrics.ts'
+export {
+  createMetricsRegistry,
+  describeMetrics,
+  keptFor,
+  METRIC_LOOK_MS,
+  Meter,
+  type MetricDescription,
+  oncePerTurn,
+  type Reading,
+  type Registry,
+  type Sample,
+} from './metrics.ts'
 export { createSignatureVerifier } from './signatures/create-verifier.ts'
 export type { SignatureVerifier, VerifierChoice } from './signatures/verifier.ts'
 export { writeFileWhole } from './write-file-whole.ts'

@@ -136,6 +136,21 @@ export class AccessLists {
     }
   }
 
+  /** How many entries each list has. */
+  sizes(): Readonly<Record<string, number>> {
+    return {
+      'banned-pubkeys': this.#bannedPubkeys.size,
+      'allowed-pubkeys': this.#allowedPubkeys.size,
+      'banned-events': this.#bannedEvents.size,
+      'allowed-kinds': this.#allowedKinds.size,
+      'denied-kinds': this.#deniedKinds.size,
+      'blocked-ips': this.#blockedIps.size,
+      'shadow-pubkeys': this.#shadowPubkeys.size,
+      'unlimited-ips': this.#unlimitedIps.size,
+      levels: this.#levels.size,
+    }
+  }
+
   /** Takes these lists for those it had. */
   replace(data: AccessListsData): void {
     refill(this.#bannedPubkeys, Object.entries(data.bannedPubkeys))

@@ -93,14 +93,19 @@ export class ConnectionChecks {
   #refuseAddress(address: string): ConnectionRefusal | undefined {
     const { lists, openConnections, nowMs } = this.#deps
     const { maintenance, maxConnections, rates } = this.#settings
-    const { isInMaintenance, maxConnections: sharedMaximum, unlimitedIps } = this.#switches
+    const { isInMaintenance, unlimitedIps } = this.#switches
     if (maintenance || lists.maintenance || isInMaintenance) return MAINTENANCE
     if (lists.isBlockedIp(address)) return BLOCKED
     if (lists.isUnlimitedIp(address) || unlimitedIps.includes(address)) return undefined
-    const maximum = Math.min(lists.maxConnections ?? maxConnections, sharedMaximum || Infinity)
-    if (openConnections() >= maximum) return FULL
+    if (openConnections() >= Math.min(lists.maxConnections ?? maxConnections, this.#sharedRoom())) return FULL
     if (!rates.exemptIps.includes(address) && !this.#rate.take(address, nowMs())) return TOO_FAST
     return this.#refuseMany(address)
+  }
+
+  /** How many connections this relay may hold, so that those of all processes are not too many. */
+  #sharedRoom(): number {
+    const { maxConnections, otherConnections } = this.#switches
+    return maxConnections === 0 ? Infinity : maxConnections - otherConnections
   }
 
   #refuseMany(address: string): ConnectionRefusal | undefined {

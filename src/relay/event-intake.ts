@@ -1,5 +1,5 @@
 import type { EventStore, PutOutcome } from '../events/index.ts'
-import { type Clock, systemClock } from '../kernel/index.ts'
+import { type Clock, noteDuration, systemClock } from '../kernel/index.ts'
 import {
   canonicalize,
   isEphemeral,
@@ -9,11 +9,12 @@ import {
   reason,
 } from '../nostr/index.ts'
 import type { SignatureVerifier } from '../platform/index.ts'
-import type { Counters } from './counters.ts'
+import { type Counters, refusalPrefixOf } from './counters.ts'
 import { LiveEvent } from './event-frames.ts'
 import type { Verdict, WriteContext, WritePolicies } from './policies/index.ts'
 import type { HostAnswer, RelayHost } from './relay-host.ts'
 import { type Connection, HOLD_FOR_STORE, holdReading, releaseReading } from './session.ts'
+import type { Turns } from './turns/index.ts'
 
 /** A client with this many unanswered EVENTs is not read until half of them are answered. */
 const MAX_UNANSWERED = 1_024
@@ -24,6 +25,7 @@ export interface EventIntakeDeps {
   readonly counters: Counters
   readonly policies: Pick<WritePolicies, 'judgeLate'>
   readonly host: RelayHost
+  readonly turns: Turns
   /** Brings an accepted event to all subscribers, on every thread. */
   readonly publish: (live: LiveEvent) => void
   readonly clock?: Clock
@@ -36,12 +38,15 @@ interface Taken {
   readonly context: WriteContext
   /** What was decided before the signature was checked: to pretend or to hold, if anything. */
   readonly verdict: Verdict
+  /** By `performance.now`. */
+  readonly sinceMs: number
 }
 
 interface Waiting {
   readonly connection: Connection
   readonly event: NostrEvent
   readonly json: Buffer
+  readonly sinceMs: number
 }
 
 /**
@@ -71,17 +76,27 @@ export class EventIntake {
    */
   take(connection: Connection, event: NostrEvent, context: WriteContext, verdict: Verdict): void {
     this.#begin(connection)
-    const taken: Taken = { connection, event, context, verdict }
+    const taken: Taken = { connection, event, context, verdict, sinceMs: performance.now() }
     // Relays see most events several times: whoever is known already needs no signature check.
     const known = this.#isStored(event.id)
-    if (known === false) this.#check(taken)
-    else if (known === true) this.#answerDuplicate(connection, event)
-    else void this.#takeWhenKnown(taken, known)
+    const { counters } = this.#deps
+    if (known === false) {
+      counters.known.no++
+      this.#check(taken)
+    } else if (known === true) {
+      counters.known.yes++
+      this.#answerDuplicate(connection, event)
+    } else {
+      counters.known.asked++
+      void this.#takeWhenKnown(taken, known)
+    }
   }
 
   /** Refuses one event. */
   refuse(connection: Connection, eventId: string, text: string): void {
-    this.#deps.counters.events.refused++
+    const { counters } = this.#deps
+    counters.events.refused++
+    counters.refusals[refusalPrefixOf(text)]++
     connection.sendText(okMessage(eventId, false, text))
   }
 
@@ -102,7 +117,7 @@ export class EventIntake {
   async #takeWhenKnown(taken: Taken, known: Promise<boolean>): Promise<void> {
     try {
       if (await known) this.#answerDuplicate(taken.connection, taken.event)
-      else this.#check(taken)
+      else this.#deps.turns.run(taken.connection.session.source, () => this.#check(taken))
     } catch {
       this.#answerFailed(taken.connection, taken.event)
     }
@@ -110,11 +125,20 @@ export class EventIntake {
 
   #check(taken: Taken): void {
     const { event, context } = taken
+    const { checks } = this.#deps.counters
     const { id, json } = canonicalize(event)
-    if (id !== event.id) this.#finishRefused(taken, WRONG_ID)
-    else if (!this.#deps.verifier.verify(event.id, event.pubkey, event.sig))
+    if (id !== event.id) {
+      checks['wrong-id']++
+      this.#finishRefused(taken, WRONG_ID)
+      return
+    }
+    if (!this.#deps.verifier.verify(event.id, event.pubkey, event.sig)) {
+      checks['wrong-signature']++
       this.#finishRefused(taken, WRONG_SIGNATURE)
-    else if (isMembershipRequest(event)) void this.#finishWith(taken, this.#deps.host.membership(event))
+      return
+    }
+    checks.good++
+    if (isMembershipRequest(event)) void this.#finishWith(taken, this.#deps.host.membership(event))
     else {
       const verdict = taken.verdict ?? this.#deps.policies.judgeLate(event, context)
       if (verdict instanceof Promise) void this.#decideWhenJudged(taken, json, verdict)
@@ -135,7 +159,7 @@ export class EventIntake {
     const { connection, event } = taken
     if (verdict === undefined) {
       if (isEphemeral(event.kind)) this.#passOn(connection, event, Buffer.from(json))
-      else this.#enqueue({ connection, event, json: Buffer.from(json) })
+      else this.#enqueue({ connection, event, json: Buffer.from(json), sinceMs: taken.sinceMs })
       return
     }
     switch (verdict.do) {
@@ -157,8 +181,10 @@ export class EventIntake {
     try {
       const { isAccepted, text } = await answering
       this.#finish(connection)
-      this.#deps.counters.events[isAccepted ? 'held' : 'refused']++
-      connection.sendText(okMessage(event.id, isAccepted, text))
+      if (isAccepted) {
+        this.#deps.counters.events.held++
+        connection.sendText(okMessage(event.id, true, text))
+      } else this.refuse(connection, event.id, text)
     } catch {
       this.#answerFailed(connection, event)
     }
@@ -186,9 +212,11 @@ export class EventIntake {
     const batch = this.#batch
     this.#batch = []
     const outcomes = await this.#put(batch)
+    const nowMs = performance.now()
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index] ?? FAILED
       this.#finish(waiting.connection)
+      noteDuration(this.#deps.counters.storing, nowMs - waiting.sinceMs)
       this.#answer(waiting, outcome)
     }
   }
@@ -235,7 +263,9 @@ export class EventIntake {
   }
 
   #sendFailed(connection: Connection, event: NostrEvent): void {
-    this.#deps.counters.events.failed++
+    const { counters } = this.#deps
+    counters.events.failed++
+    counters.refusals.error++
     connection.sendText(okMessage(event.id, false, STORE_FAILED))
   }
 

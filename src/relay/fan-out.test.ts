@@ -5,6 +5,7 @@ import { LiveEvent } from './event-frames.ts'
 import { FanOut } from './fan-out.ts'
 import { type Connection, createSession } from './session.ts'
 import { Subscription } from './subscription.ts'
+import { Turns } from './turns/index.ts'
 
 const note: NostrEvent = {
   id: '1'.repeat(64),
@@ -22,6 +23,7 @@ function fakeConnection() {
   const connection = {
     session: createSession({
       address: '127.0.0.1',
+      source: new Turns().open('127.0.0.1'),
       host: 'localhost',
       number: 1,
       startedAtMs: 0,

@@ -28,6 +28,7 @@ export class FanOut {
   /** Not filed yet: many subscriptions are closed again before any event comes, and filing costs more than asking. */
   readonly #fresh = new Map<Subscription, { readonly sinceMs: number }>()
   #isFilingDue = false
+  #pending = 0
   readonly #deps: FanOutDeps
   /** A client with more unsent bytes than this gets no more live events. */
   maxUnsentBytes: number
@@ -41,8 +42,18 @@ export class FanOut {
     return this.#index.size + this.#fresh.size
   }
 
+  /** Subscriptions that are not filed yet. */
+  get unfiled(): number {
+    return this.#fresh.size
+  }
+
+  /** New events that wait for stored ones to be sent, of all subscriptions. */
+  get pending(): number {
+    return this.#pending
+  }
+
   add(subscription: Subscription): void {
-    this.#fresh.set(subscription, { sinceMs: performance.now() })
+    this.#fresh.set(subscription, { sinceMs: subscription.sinceMs })
     this.#fileLater(FILE_AFTER_MS)
   }
 
@@ -50,6 +61,7 @@ export class FanOut {
     subscription.state = 'closed'
     subscription.cursor?.close?.()
     subscription.cursor = undefined
+    this.#pending -= subscription.pending?.length ?? 0
     subscription.pending = undefined
     if (!this.#fresh.delete(subscription)) this.#index.remove(subscription)
   }
@@ -69,6 +81,7 @@ export class FanOut {
     const { pending } = subscription
     subscription.state = 'live'
     subscription.cursor = undefined
+    this.#pending -= pending?.length ?? 0
     subscription.pending = undefined
     for (const live of pending ?? []) this.#send(subscription, live)
   }
@@ -118,9 +131,13 @@ export class FanOut {
       return
     }
     subscription.pending ??= []
-    if (subscription.pending.length < MAX_PENDING) subscription.pending.push(live)
-    else
-      this.close(subscription, reason('error', 'too many new events while the stored ones were being sent'))
+    if (subscription.pending.length < MAX_PENDING) {
+      subscription.pending.push(live)
+      this.#pending++
+      return
+    }
+    this.#deps.counters.slowReaders['pending-events']++
+    this.close(subscription, reason('error', 'too many new events while the stored ones were being sent'))
   }
 
   #send(subscription: Subscription, live: LiveEvent): void {
@@ -128,6 +145,7 @@ export class FanOut {
     if (live.seq <= (subscription.snapshotSeq ?? 0)) return
     const { connection } = subscription
     if (connection.bufferedBytes > this.maxUnsentBytes) {
+      this.#deps.counters.slowReaders['unsent-bytes']++
       this.close(
         subscription,
         reason('error', 'too slow a reader: live events were dropped, subscribe again'),

@@ -10,15 +10,17 @@ export {
 export { AUTH_LEVEL_NAMES, AUTH_LEVELS, type AuthLevel, isAuthLevel } from './auth-level.ts'
 export { clientAddress, TrustedProxies } from './client-address.ts'
 export type { ConnectionFacts, ConnectionSelector } from './connections.ts'
-export { type RelayGauges, type RelayStats, sumStats } from './counters.ts'
+export { createCounters, createGauges, type RelayGauges, type RelayStats, sumStats } from './counters.ts'
 export { LiveEvent } from './event-frames.ts'
 export { relayInformation } from './information.ts'
 export { isIpRange } from './ip-ranges.ts'
 export { type HttpFallback, requireFreePort } from './listener.ts'
 export { createLocalBus, joinBuses, type LiveBus, type LiveListener } from './live-bus.ts'
-export type { RelayOrder } from './orders.ts'
+export type { RelayOrder, SharedSwitchesData } from './orders.ts'
 export {
   createWritePolicies,
+  type OutsideStats,
+  type PolicyCount,
   type PolicyNotice,
   type Verdict,
   type WriteContext,

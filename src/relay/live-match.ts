@@ -1,20 +1,22 @@
-import { matchesSearch, parseSearch, type SearchQuery } from '../events/index.ts'
+import { isLeftOutAsSpam, matchesSearch, type SearchQuestion, searchOf } from '../events/index.ts'
 import { type Filter, matchesFilter, type NostrEvent } from '../nostr/index.ts'
 
 /** What people typed is read once for each filter. */
-const queries = new WeakMap<Filter, SearchQuery>()
+const questions = new WeakMap<Filter, SearchQuestion>()
 
-/** Does a new event match the filter, its words (NIP-50) included? */
+/** Does a new event match the filter, its words (NIP-50) included, and spam left out as in the store? */
 export function matchesLive(filter: Filter, event: NostrEvent): boolean {
   if (!matchesFilter(filter, event)) return false
-  return filter.search === undefined || matchesSearch(queryOf(filter, filter.search), event)
+  if (filter.search === undefined) return true
+  const question = questionOf(filter)
+  return matchesSearch(question.query, event) && !isLeftOutAsSpam(question, event)
 }
 
-function queryOf(filter: Filter, search: string): SearchQuery {
-  let query = queries.get(filter)
-  if (query === undefined) {
-    query = parseSearch(search)
-    queries.set(filter, query)
+function questionOf(filter: Filter): SearchQuestion {
+  let question = questions.get(filter)
+  if (question === undefined) {
+    question = searchOf(filter)
+    questions.set(filter, question)
   }
-  return query
+  return question
 }

@@ -90,6 +90,11 @@ export class NegentropySessions<Connection> {
     return this.#bytes
   }
 
+  /** Sessions that wait for their snapshot. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
   /** From now on; sessions that are open keep their snapshots. */
   configure(limits: NegentropySessionLimits): void {
     this.#limits = limits

@@ -5,12 +5,19 @@ import type { RelaySettings } from './settings.ts'
 export interface SharedSwitchesData {
   /** No new connections; open ones stay. */
   readonly isInMaintenance: boolean
-  /** 0 is no limit. */
+  /** Of all processes together; 0 is no limit. */
   readonly maxConnections: number
+  /** Connections that other processes held when it was last looked. Only known while there is a limit. */
+  readonly otherConnections: number
   readonly unlimitedIps: readonly string[]
 }
 
-export const NO_SWITCHES: SharedSwitchesData = { isInMaintenance: false, maxConnections: 0, unlimitedIps: [] }
+export const NO_SWITCHES: SharedSwitchesData = {
+  isInMaintenance: false,
+  maxConnections: 0,
+  otherConnections: 0,
+  unlimitedIps: [],
+}
 
 /** What a running relay is told by the rest of the program. Plain data: every thread of the relay gets a copy. */
 export type RelayOrder =

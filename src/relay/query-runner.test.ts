@@ -5,6 +5,7 @@ import { FanOut } from './fan-out.ts'
 import { QueryRunner } from './query-runner.ts'
 import { type Connection, createSession } from './session.ts'
 import { Subscription } from './subscription.ts'
+import { Turns } from './turns/index.ts'
 
 const EVENT = Buffer.from('{"id":"x"}')
 
@@ -27,9 +28,11 @@ function cursorOf(pages: readonly EventPage[]): EventCursor & { asked: number } 
 
 function bench() {
   const sent: string[] = []
+  const turns = new Turns()
   const fake = {
     session: createSession({
       address: '127.0.0.1',
+      source: turns.open('127.0.0.1'),
       host: 'localhost',
       number: 1,
       startedAtMs: 0,
@@ -44,6 +47,7 @@ function bench() {
   const runner = new QueryRunner({
     fanOut,
     counters,
+    turns,
     pauseAboveBytes: 1_000,
     reserve: (bytes) => Buffer.alloc(bytes),
   })

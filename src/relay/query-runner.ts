@@ -1,19 +1,20 @@
 import type { EventPage } from '../events/index.ts'
+import { noteDuration } from '../kernel/index.ts'
 import { eoseMessage, reason } from '../nostr/index.ts'
 import type { Counters } from './counters.ts'
 import { encodePage } from './event-frames.ts'
 import type { FanOut } from './fan-out.ts'
 import type { Subscription } from './subscription.ts'
+import type { Turns } from './turns/index.ts'
 import { encodeTextFrame } from './websocket/index.ts'
 
 /** Events of one slice of a query. */
 const SLICE_EVENTS = 500
-/** Queries may work for so long in one turn of the event loop; what is left goes on in the next. */
-const TURN_MS = 4
 
 export interface QueryRunnerDeps {
   readonly fanOut: FanOut
   readonly counters: Counters
+  readonly turns: Turns
   /** A client with more unsent bytes than this has to read before it gets the next page. */
   readonly pauseAboveBytes: number
   /** Memory for frames that are sent in this turn (`Flusher.reserve`). */
@@ -26,10 +27,8 @@ export interface QueryRunnerDeps {
  */
 export class QueryRunner {
   readonly #deps: QueryRunnerDeps
-  /** Subscriptions whose next slice is due, in their order. */
-  #queue: Subscription[] = []
-  #isScheduled = false
   #running = 0
+  #due = 0
 
   constructor(deps: QueryRunnerDeps) {
     this.#deps = deps
@@ -40,10 +39,15 @@ export class QueryRunner {
     return this.#running
   }
 
+  /** Queries whose next slice is due. */
+  get due(): number {
+    return this.#due
+  }
+
   start(subscription: Subscription): void {
     this.#running++
     if (this.#mustWait(subscription)) this.#wait(subscription)
-    else this.#slice(subscription)
+    else this.#deps.turns.run(subscription.connection.session.source, () => this.#slice(subscription))
   }
 
   /** The client has read: its queries go on. */
@@ -68,7 +72,8 @@ export class QueryRunner {
 
   async #sendWhenRead(subscription: Subscription, reading: Promise<EventPage>): Promise<void> {
     try {
-      this.#send(subscription, await reading)
+      const page = await reading
+      this.#deps.turns.run(subscription.connection.session.source, () => this.#send(subscription, page))
     } catch {
       this.#fail(subscription)
     }
@@ -100,6 +105,7 @@ export class QueryRunner {
       return
     }
     this.#running--
+    noteDuration(counters.querying, performance.now() - subscription.sinceMs)
     fanOut.goLive(subscription)
   }
 
@@ -120,26 +126,11 @@ export class QueryRunner {
   }
 
   #enqueue(subscription: Subscription): void {
-    this.#queue.push(subscription)
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => this.#takeTurn())
-  }
-
-  #takeTurn(): void {
-    this.#isScheduled = false
-    const queue = this.#queue
-    this.#queue = []
-    const startedMs = performance.now()
-    let next = 0
-    while (next < queue.length && performance.now() - startedMs < TURN_MS) this.#slice(queue[next++]!)
-    // Those that had no turn come first in the next one.
-    const left = queue.slice(next)
-    if (left.length === 0) return
-    this.#queue = [...left, ...this.#queue]
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => this.#takeTurn())
+    this.#due++
+    this.#deps.turns.enqueue(subscription.connection.session.source, () => {
+      this.#due--
+      this.#slice(subscription)
+    })
   }
 }
 

@@ -29,9 +29,10 @@ import {
 import { QueryRunner } from './query-runner.ts'
 import type { RelayHost } from './relay-host.ts'
 import { Requests } from './requests.ts'
-import { type Connection, createSession, type Session } from './session.ts'
+import { type Connection, createSession, HOLD_FOR_READER, HOLD_FOR_STORE, type Session } from './session.ts'
 import type { RelaySettings } from './settings.ts'
 import { Submissions } from './submissions.ts'
+import { PacedInbox, SlowLane, Turns } from './turns/index.ts'
 import type { WaitingRoom } from './waiting-room.ts'
 import { Flusher, SharedReads, WebSocketConnection, type WebSocketShared } from './websocket/index.ts'
 
@@ -94,6 +95,7 @@ class RunningRelay implements Relay {
   readonly #connections: Connections
   readonly #lists: AccessLists
   readonly #checks: ConnectionChecks
+  readonly #turns = new Turns()
   readonly #fanOut: FanOut
   readonly #queries: QueryRunner
   readonly #intake: EventIntake
@@ -109,6 +111,8 @@ class RunningRelay implements Relay {
   #readPolicies: ReadPolicies
   /** JSON of the NIP-11 document. */
   #information = ''
+  /** The proof of work that `#information` tells of, in bits. */
+  #describedDifficulty = 0
   #ticks: NodeJS.Timeout
   #listener: Listener | undefined
   #lastNumber = 0
@@ -136,9 +140,11 @@ class RunningRelay implements Relay {
       forget: ({ connection, id }) => connection.session.subscriptions?.delete(id),
     })
     const flusher = new Flusher()
+    const turns = this.#turns
     this.#queries = new QueryRunner({
       fanOut: this.#fanOut,
       counters,
+      turns,
       pauseAboveBytes: LOW_WATER_BYTES,
       reserve: (bytes) => flusher.reserve(bytes),
     })
@@ -162,6 +168,7 @@ class RunningRelay implements Relay {
       counters,
       policies: this.#policies,
       host,
+      turns,
       publish: (live) => {
         this.#fanOut.publish(live)
         bus.publish(live)
@@ -182,6 +189,7 @@ class RunningRelay implements Relay {
       readPolicies: this.#readPolicies,
       fanOut: this.#fanOut,
       queries: this.#queries,
+      slowLane: new SlowLane(turns),
       counters,
     })
     this.#negentropy = new NegentropySessions({
@@ -205,6 +213,7 @@ class RunningRelay implements Relay {
       handler: this.#dispatcher,
       flusher,
       reads: new SharedReads(),
+      inbox: new PacedInbox(turns),
       lowWaterBytes: LOW_WATER_BYTES,
       closeTimeoutMs: CLOSE_TIMEOUT_MS,
       ...socketSettings(settings),
@@ -226,7 +235,7 @@ class RunningRelay implements Relay {
         unixSocket: settings.unixSocket,
         reusePort,
         waitingRoom,
-        information: () => this.#information,
+        information: () => this.#currentInformation(),
         fallback,
         check: (request) => this.#checks.check(request),
         refused: () => this.#counters.connectionsRefused++,
@@ -245,10 +254,27 @@ class RunningRelay implements Relay {
 
   stats(): RelayStats {
     const { bytesIn, bytesOut } = this.#counters
-    const live = { bytesIn, bytesOut }
+    const live = { bytesIn, bytesOut, unsentBytes: 0 }
+    const heldConnections = { store: 0, reader: 0 }
+    const queues = {
+      'queries-due': this.#queries.due,
+      'queries-paused': 0,
+      'live-pending': this.#fanOut.pending,
+      'subscriptions-unfiled': this.#fanOut.unfiled,
+      counts: 0,
+      reconciliations: this.#negentropy.waiting,
+      'store-requests': 0,
+      'main-thread-calls': 0,
+    }
     for (const connection of this.#connections) {
+      const { holds, waiting, openCounts } = connection.session
       live.bytesIn += connection.bytesIn
       live.bytesOut += connection.bytesOut
+      live.unsentBytes += connection.bufferedBytes
+      if ((holds & HOLD_FOR_STORE) !== 0) heldConnections.store++
+      if ((holds & HOLD_FOR_READER) !== 0) heldConnections.reader++
+      queues['queries-paused'] += waiting?.length ?? 0
+      queues.counts += openCounts
     }
     return {
       ...this.#counters,
@@ -257,6 +283,12 @@ class RunningRelay implements Relay {
       subscriptions: this.#fanOut.size,
       unansweredEvents: this.#intake.unanswered,
       runningQueries: this.#queries.running,
+      queues,
+      heldConnections,
+      reconciliations: this.#negentropy.size,
+      reconciliationBytes: this.#negentropy.bytes,
+      policies: this.#policies.stats(),
+      ...this.#policies.state(),
     }
   }
 
@@ -334,10 +366,17 @@ class RunningRelay implements Relay {
     )
   }
 
+  /** The difficulty follows the load: whoever works on an event now must hear what is asked for now. */
+  #currentInformation(): string {
+    if (this.#policies.minPowDifficulty !== this.#describedDifficulty) this.#describe()
+    return this.#information
+  }
+
   #describe(): void {
     const { version, self, offeredNips } = this.#deps
     const settings = { ...this.#settings, ...this.#lists.information }
     const minPowDifficulty = this.#policies.minPowDifficulty
+    this.#describedDifficulty = minPowDifficulty
     this.#information = JSON.stringify(
       relayInformation(settings, { version, self, minPowDifficulty, offeredNips }),
     )
@@ -353,6 +392,7 @@ class RunningRelay implements Relay {
     const startedAtMs = this.#clock.nowMs()
     const session = createSession({
       address,
+      source: this.#turns.open(address),
       host: headers.host ?? '',
       number: ++this.#lastNumber,
       startedAtMs,
@@ -384,6 +424,7 @@ class RunningRelay implements Relay {
     this.#counters.bytesIn += connection.bytesIn
     this.#counters.bytesOut += connection.bytesOut
     this.#checks.closed(connection.session.address)
+    this.#turns.close(connection.session.source)
   }
 
   #startTicking(): NodeJS.Timeout {
@@ -396,7 +437,7 @@ class RunningRelay implements Relay {
     const nowMs = this.#clock.nowMs()
     for (const connection of this.#connections) connection.tick(nowMs)
     this.#negentropy.endIdle()
-    // The difficulty that is asked for may follow the load, and levels end.
+    // Levels end, and with them what is told of them.
     this.#describe()
   }
 }

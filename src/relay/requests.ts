@@ -1,4 +1,5 @@
 import type { EventStore } from '../events/index.ts'
+import { noteDuration } from '../kernel/index.ts'
 import {
   closedMessage,
   countMessage,
@@ -21,6 +22,7 @@ import type { Connection } from './session.ts'
 import type { RelaySettings } from './settings.ts'
 import { Subscription } from './subscription.ts'
 import { TokenBuckets } from './token-buckets.ts'
+import type { SlowLane } from './turns/index.ts'
 
 /** COUNTs that one connection may have in progress. */
 const MAX_OPEN_COUNTS = 20
@@ -33,6 +35,8 @@ export interface RequestsDeps {
   readonly readPolicies: ReadPolicies
   readonly fanOut: FanOut
   readonly queries: QueryRunner
+  /** Where counts of those wait who ask for many. */
+  readonly slowLane: SlowLane
   readonly authentication: Authentication
   readonly counters: Counters
   readonly nowMs: () => number
@@ -86,7 +90,7 @@ export class Requests {
       this.refuse(connection, id, reason('rate-limited', text))
       return
     }
-    const bounded = filters.map((filter) => this.#bound(filter))
+    const bounded = filters.map((filter) => this.#bound(this.#withoutSpam(filter)))
     const cursor = store.query(bounded, this.#nowSeconds(), session.audience)
     const subscription = new Subscription(connection, id, bounded, cursor, this.#settings.eoseHint)
     session.subscriptions.set(id, subscription)
@@ -101,7 +105,10 @@ export class Requests {
     if (refusal !== undefined) this.refuse(connection, id, refusal)
     else if (session.openCounts >= MAX_OPEN_COUNTS) {
       this.refuse(connection, id, reason('rate-limited', `at most ${MAX_OPEN_COUNTS} counts at a time`))
-    } else void this.#answerCount(connection, id, filters)
+    } else {
+      const asked = filters.map((filter) => this.#withoutSpam(filter))
+      void this.#answerCount(connection, id, asked)
+    }
   }
 
   close({ session }: Connection, id: string): void {
@@ -136,13 +143,15 @@ export class Requests {
 
   async #answerCount(connection: Connection, id: string, filters: readonly Filter[]): Promise<void> {
     const { session } = connection
+    const sinceMs = performance.now()
     session.openCounts++
     try {
       connection.sendText(await this.#countMessage(connection, id, filters))
+      noteDuration(this.#deps.counters.counting, performance.now() - sinceMs)
     } catch {
       this.refuse(connection, id, reason('error', 'the events could not be counted, try again later'))
     } finally {
-      session.openCounts--
+      connection.session.openCounts--
     }
   }
 
@@ -194,6 +203,13 @@ export class Requests {
   #bound(filter: Filter): Filter {
     const { defaultLimit, maxLimit } = this.#settings.limits
     return { ...filter, limit: Math.min(filter.limit ?? defaultLimit, maxLimit) }
+  }
+
+  /** Spam is left out of what a search finds (NIP-50), unless it is asked for with `include:spam`. */
+  #withoutSpam(filter: Filter): Filter {
+    const { searchThreshold } = this.#settings.policies.spam
+    if (filter.search === undefined || searchThreshold === 0) return filter
+    return { ...filter, spamFrom: searchThreshold }
   }
 
   #nowSeconds(): number {

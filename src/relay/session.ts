@@ -1,5 +1,6 @@
 import type { Audience } from '../events/index.ts'
 import type { Subscription } from './subscription.ts'
+import type { Source, Unread } from './turns/index.ts'
 import type { WebSocketConnection } from './websocket/index.ts'
 
 export type Connection = WebSocketConnection<Session>
@@ -8,6 +9,8 @@ export type Connection = WebSocketConnection<Session>
 export interface Session {
   /** The client's address, as limits count it. */
   readonly address: string
+  /** What all connections of that address use of this thread. */
+  readonly source: Source
   /** The Host header of its upgrade. */
   readonly host: string
   /** Which of the thread's connections it is, counted from its start. */
@@ -28,6 +31,8 @@ export interface Session {
   unansweredEvents: number
   /** COUNTs that are not answered yet. */
   openCounts: number
+  /** What it has sent and waits for its turn. */
+  unread: Unread | undefined
   /** Why its messages are not read at the moment; see `holdReading`. */
   holds: number
   /** Subscriptions whose next page waits until the client has read what was sent. */
@@ -36,26 +41,24 @@ export interface Session {
 
 export interface SessionStart {
   readonly address: string
+  readonly source: Source
   readonly host: string
   readonly number: number
   readonly startedAtMs: number
   readonly audience: Audience | undefined
 }
 
-export function createSession({ address, host, number, startedAtMs, audience }: SessionStart): Session {
+export function createSession(start: SessionStart): Session {
   return {
-    address,
-    host,
-    number,
-    startedAtMs,
+    ...start,
     challenge: undefined,
     pubkeys: NONE,
     authenticatorIds: NONE,
-    audience,
     requests: 0,
     subscriptions: undefined,
     unansweredEvents: 0,
     openCounts: 0,
+    unread: undefined,
     holds: 0,
     waiting: undefined,
   }
@@ -63,8 +66,10 @@ export function createSession({ address, host, number, startedAtMs, audience }: 
 
 /** Reasons to let a client wait with what it has to say: the relay has enough of its events in hand, … */
 export const HOLD_FOR_STORE = 1
-/** … or it does not read the answers that it got. */
+/** … or it does not read the answers that it got, … */
 export const HOLD_FOR_READER = 2
+/** … or enough that it has sent waits for its turn. */
+export const HOLD_FOR_TURN = 4
 
 /** Stops reading from a client until every reason is gone. What it sends meanwhile waits at its own end. */
 export function holdReading(connection: Connection, reason: number): void {

@@ -1,4 +1,5 @@
 import type { VerifierChoice } from '../platform/index.ts'
+import type { RetentionSettings } from '../retention/index.ts'
 
 /** What an operator can turn, as far as the relay is concerned; the meaning of each is in the configuration. */
 export interface RelaySettings {
@@ -29,6 +30,8 @@ export interface RelaySettings {
   readonly rates: RelayRates
   readonly levels: RelayLevels
   readonly policies: PolicySettings
+  /** What is removed again at once is not let in. Absent: everything is kept, as far as the relay knows. */
+  readonly retention?: RetentionSettings
 }
 
 export interface RelayLimits {
@@ -129,7 +132,11 @@ export interface PolicySettings {
     readonly action: PolicyAction
     readonly whenUnready: Fallback
   }
-  readonly spam: { readonly threshold: number; readonly action: PolicyAction }
+  readonly spam: {
+    readonly threshold: number
+    readonly action: PolicyAction
+    readonly searchThreshold: number
+  }
   readonly newcomers: { readonly action: PolicyAction | 'accept'; readonly kinds: readonly KindRange[] }
   readonly plugin: {
     readonly command: readonly string[]

@@ -28,7 +28,8 @@ const filter: fc.Arbitrary<Filter> = fc.record(
     }),
     since: seconds,
     until: seconds,
-    search: fc.constantFrom('stoa', 'agora stoa', ''),
+    search: fc.constantFrom('stoa', 'agora stoa', 'stoa include:spam', ''),
+    spamFrom: fc.constant(60),
     limit: fc.nat(10),
   },
   { requiredKeys: [] },
@@ -40,7 +41,7 @@ const event: fc.Arbitrary<NostrEvent> = fc.record({
   created_at: seconds,
   kind,
   tags: fc.array(fc.oneof(fc.tuple(tagName, tagValue), fc.tuple(tagName)), { maxLength: 5 }),
-  content: fc.constantFrom('', 'the stoa', 'stoa and agora'),
+  content: fc.constantFrom('', 'the stoa', 'stoa and agora', 'stoa airdrop https://t.me/x'),
   sig: fc.constant(''),
 })
 

@@ -256,10 +256,10 @@ function makeEntry<S>(subscription: Subscription<S>, filter: Filter): Entry<S> {
 }
 
 /** The conditions besides time and kinds that `place` does not prove. */
-function restOf({ authors, tags = [], search }: Filter, place: Place): Filter | null {
+function restOf({ authors, tags = [], search, spamFrom }: Filter, place: Place): Filter | null {
   // Only an id is filed before authors, and only a tag proves a tag.
   const unprovenTags = place.by === 'tag' ? tags.filter((condition) => condition !== place.condition) : tags
-  const words = search === undefined ? NO_WORDS : { search }
+  const words = search === undefined ? NO_WORDS : { search, ...(spamFrom !== undefined && { spamFrom }) }
   if (place.by === 'id' && authors !== undefined) return { authors, tags: unprovenTags, ...words }
   return unprovenTags.length > 0 || search !== undefined ? { tags: unprovenTags, ...words } : null
 }

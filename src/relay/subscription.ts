@@ -13,6 +13,8 @@ export class Subscription {
   readonly filters: readonly Filter[]
   /** What stands before the event in each of its frames. */
   readonly prefix: Buffer
+  /** When it was asked for, by `performance.now`. */
+  readonly sinceMs = performance.now()
   state: 'stored' | 'live' | 'closed' = 'stored'
   /** Undefined once everything stored was sent. */
   cursor: EventCursor | undefined

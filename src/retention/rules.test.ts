@@ -4,11 +4,13 @@ import { alice, bob, bytesOf, NOW_SECONDS, testEvent } from '../events/testing/i
 import { AppError } from '../kernel/index.ts'
 import { readEventHead } from './event-head.ts'
 import {
+  ageRefusal,
   governingRule,
   isBeyondAge,
   parseRetention,
   type RetentionSettings,
   removesAnything,
+  removesByAge,
 } from './rules.ts'
 
 const settings = (changes: Partial<RetentionSettings>): RetentionSettings => ({
@@ -72,6 +74,20 @@ test('an age of exactly what is allowed is allowed, a second more is not', () =>
   expect(isBeyondAge(rules, aged(3600), NOW_SECONDS)).toBe(false)
   expect(isBeyondAge(rules, aged(3601), NOW_SECONDS)).toBe(true)
   expect(isBeyondAge(rules, { ...aged(3601), kind: 2 }, NOW_SECONDS)).toBe(false)
+})
+
+test('what is too old is refused with the rule that says so; requests to vanish never are', () => {
+  const rules = rulesOf('7: events=5', '*: hours=1')
+  const aged = (seconds: number, kind = 1) => ({ kind, pubkey: bob, created_at: NOW_SECONDS - seconds })
+  expect(ageRefusal(rules, aged(3600), NOW_SECONDS)).toBeUndefined()
+  expect(ageRefusal(rules, aged(3601), NOW_SECONDS)).toMatch(/^blocked: .*older.*"\*: hours=1"/)
+  expect(ageRefusal(rules, aged(3601, 7), NOW_SECONDS)).toBeUndefined()
+  expect(ageRefusal(rules, aged(3601, 62), NOW_SECONDS)).toBeUndefined()
+})
+
+test('only a rule with an age asks at the door', () => {
+  expect(removesByAge(rulesOf('1: events=5', '7: keep'))).toBe(false)
+  expect(removesByAge(rulesOf('1: events=5', '7: days=1 events=5'))).toBe(true)
 })
 
 test('the head of an event is read from its bytes, whatever its content says', () => {

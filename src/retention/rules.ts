@@ -1,6 +1,6 @@
 /** What is kept and for how long, read once from the settings; the rest of this folder carries it out. */
 import { AppError } from '../kernel/index.ts'
-import { isHex64, MAX_KIND } from '../nostr/index.ts'
+import { isHex64, KINDS, MAX_KIND, type NostrEvent, reason } from '../nostr/index.ts'
 import type { EventHead } from './event-head.ts'
 
 /** The section `retention` of the configuration. */
@@ -91,6 +91,27 @@ export function isBeyondAge(
   if (rule === undefined || rule === 'keep' || rule.limits === 'keep') return false
   const { maxAgeSeconds = Number.POSITIVE_INFINITY } = rule.limits
   return nowSeconds - event.createdAt > maxAgeSeconds
+}
+
+/**
+ * What to tell whoever brings an event that the next pass would remove for its age; undefined when it may come in. The
+ * text has a prefix (NIP-01). Requests to vanish come in, however old: they are carried out first (NIP-62).
+ */
+export function ageRefusal(
+  rules: RetentionRules,
+  event: Pick<NostrEvent, 'kind' | 'pubkey' | 'created_at'>,
+  nowSeconds: number,
+): string | undefined {
+  const { kind, pubkey, created_at: createdAt } = event
+  if (kind === KINDS.VANISH || !isBeyondAge(rules, { kind, pubkey, createdAt }, nowSeconds)) return undefined
+  const rule = governingRule(rules, event)
+  const text = rule === undefined || rule === 'keep' ? '' : ` ("${rule.text}")`
+  return reason('blocked', `the event is older than what this relay keeps${text}`)
+}
+
+/** Does any rule go by age? Without one, nobody has to be asked at the door. */
+export function removesByAge({ rules }: RetentionRules): boolean {
+  return rules.some(({ limits }) => limits !== 'keep' && limits.maxAgeSeconds !== undefined)
 }
 
 export function isIn({ from, to }: KindRange, kind: number): boolean {

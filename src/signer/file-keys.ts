@@ -83,7 +83,7 @@ async function opens(stored: LockedKey, lock: Lock): Promise<boolean> {
   }
 }
 
-async function readKey(purpose: KeyPurpose, folder: string): Promise<LockedKey | undefined> {
+export async function readKey(purpose: KeyPurpose, folder: string): Promise<LockedKey | undefined> {
   const text = await readPrivateFile(folder, nameOf(purpose))
   return text === undefined ? undefined : parseKeyFile(text, purpose, join(folder, nameOf(purpose)))
 }
@@ -109,7 +109,7 @@ async function createKey(purpose: KeyPurpose, options: FileKeysOptions): Promise
   return signer
 }
 
-async function lockFor(
+export async function lockFor(
   stored: LockedKey,
   purpose: KeyPurpose,
   { folder, passphrase }: Pick<FileKeysOptions, 'folder' | 'passphrase'>,

@@ -1,5 +1,6 @@
 export { changePassphrase, type PassphraseChange } from './file-keys.ts'
 export type { GivenKey } from './given-keys.ts'
+export { exposedModeOf, type InspectedKey, type InspectKeysOptions, inspectKeys } from './inspect-keys.ts'
 export { type Keyring, type KeyringOptions, openKeyring } from './keyring.ts'
 export type { Notify, SignerNotice } from './notices.ts'
 export { KEY_PURPOSES, type KeyPurpose, type Signer } from './signer.ts'

@@ -12,8 +12,8 @@ export interface Signer {
 /**
  * What keys are for, one key each, so that whoever gets hold of one gets hold of nothing else.
  *
- * - `relay`: what the relay says as itself: `self` in NIP-11, members and invites of NIP-43.
- * - `publisher`: what Stoa publishes for everybody: statistics, results, checkpoints of the audit log.
+ * - `relay`: what the relay says as itself: `self` in NIP-11, members and invites of NIP-43, checkpoints of the audit log.
+ * - `publisher`: what Stoa publishes for everybody: statistics, results.
  */
 export const KEY_PURPOSES = ['relay', 'publisher'] as const
 

@@ -6,7 +6,7 @@ import type { Row, Section } from './kit/row.ts'
 import { Trial, type TrialOptions } from './kit/trial.ts'
 import { RowFailure, RowSkip } from './kit/verdict.ts'
 
-const ROW_TIMEOUT_MS = 20_000
+const ROW_TIMEOUT_MS = 60_000
 /** Frames shown with a failure. */
 const EXCHANGE_LINES = 24
 

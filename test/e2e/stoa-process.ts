@@ -13,7 +13,7 @@ const MAIN = resolve(import.meta.dirname, '../../src/main.ts')
 const REPORTING = ['--report-on-signal', '--report-exclude-env', '--report-exclude-network']
 
 /** On a busy machine; alone it takes a third of a second. */
-const START_TIMEOUT_MS = 30_000
+const START_TIMEOUT_MS = 60_000
 /** Longer than the program's own patience with its stop (30 s), so that its answer is heard. */
 const STOP_TIMEOUT_MS = 40_000
 /** A process that does not come up is asked for the stacks of its threads; it gets so long to write them down. */

@@ -16,6 +16,7 @@ import {
 import { type Bus, createMemoryBus } from '../../platform/bus/index.ts'
 import type { Database } from '../../platform/database/index.ts'
 import { createSignatureVerifier } from '../../platform/index.ts'
+import type { MailJob } from '../mail/mail-queue.ts'
 import type { Mail, Mailer } from '../mail/mailer.ts'
 import { openPeople, type People, type PeopleDeps } from '../open-people.ts'
 import type { LevelChange } from '../standing/level-of.ts'
@@ -100,12 +101,14 @@ export function testPeople(
   const { db } = database
   const told: LevelChange[] = []
   const mails: Mail[] = []
+  const jobs: MailJob[] = []
   const people = openPeople({
     db,
     clock,
     bus,
     audit: createAuditLog({ db, clock }),
     mailer: rememberingMailer(mails),
+    enqueueMail: async (_tx, job) => void jobs.push(job),
     verifier,
     claimOnce: claimOn(bus, clock),
     relaySigner: relay.key,
@@ -118,6 +121,13 @@ export function testPeople(
   })
   return {
     ...people,
+    accounts: {
+      ...people.accounts,
+      settled: async () => {
+        await people.accounts.settled()
+        for (const job of jobs.splice(0)) await people.accounts.sendMail(job, async () => {})
+      },
+    },
     clock,
     relay,
     told,

@@ -1,5 +1,6 @@
 /** What waits for a moderator: events that a rule held back, and reports. */
 import Type from 'typebox'
+import { mayJudge } from '../rights.ts'
 import {
   DecisionWord,
   DoneShape,
@@ -89,7 +90,13 @@ export const MODERATION_OPERATIONS: readonly Operation[] = [
       ),
     }),
     output: DoneShape,
-    run: (desk, { subject, target, ...judgement }, by) =>
-      done(desk.reports.resolve({ subject, target }, { ...judgement, by })),
+    // The author of an event is known when the event was read: the same question is asked there.
+    run: (desk, { subject, target, ...judgement }, by, operator) =>
+      done(
+        desk.reports.resolve(
+          { subject, target },
+          { ...judgement, by, mayJudge: (pubkey) => mayJudge(operator, by, pubkey) },
+        ),
+      ),
   }),
 ]

@@ -33,7 +33,13 @@ interface Described<D extends keyof Desks, I extends TSchema> {
   readonly desk: D
   readonly input: I
   readonly output: TSchema
-  readonly run: (desk: Desks[D], input: Static<I>, by: Actor) => Promise<Outcome<unknown, Refusal>>
+  /** @param operator the other desks, for what one of them has to be asked on the way. */
+  readonly run: (
+    desk: Desks[D],
+    input: Static<I>,
+    by: Actor,
+    operator: Operator,
+  ) => Promise<Outcome<unknown, Refusal>>
 }
 
 interface DescribedChange<D extends keyof Desks, I extends TSchema> extends Described<D, I> {
@@ -88,7 +94,7 @@ function operationOf<D extends keyof Desks, I extends TSchema>(
         judged: judged?.(asked.value) ?? [],
         run: async (operator: Operator, by: Actor) => {
           const found = operator[desk]()
-          return found === undefined ? refused(UNAVAILABLE) : run(found, asked.value, by)
+          return found === undefined ? refused(UNAVAILABLE) : run(found, asked.value, by, operator)
         },
       })
     },

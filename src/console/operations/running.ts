@@ -9,10 +9,13 @@ import {
   DirectionWord,
   DoneShape,
   exactly,
+  JobFailureShape,
+  JobQueueShape,
   listOf,
   MirrorShape,
   PageLimit,
   PubkeyText,
+  Seconds,
   SettingShape,
   StatusShape,
 } from '../schemas.ts'
@@ -29,6 +32,7 @@ const MirrorId = exactly({ id: Type.String({ minLength: 1, maxLength: 500 }) })
 /** Of a WebSocket close frame, less what the text may be wrapped in. */
 const CloseText = Type.String({ maxLength: 120 })
 const DEFAULT_CLOSE_TEXT = 'closed by an operator'
+const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 const DEFAULT_CONNECTIONS = 1_000
 
 const CONNECTIONS: readonly Operation[] = [
@@ -121,7 +125,7 @@ const MIRRORS: readonly Operation[] = [
     desk: 'mirrors',
     input: Nothing,
     output: listOf(MirrorShape),
-    run: (desk) => listed(desk.list()),
+    run: (desk) => desk.list(),
   }),
   changing({
     path: 'mirrors/add',
@@ -173,7 +177,7 @@ const BACKUPS: readonly Operation[] = [
     desk: 'backups',
     input: Nothing,
     output: listOf(BackupShape),
-    run: (desk) => listed(desk.list()),
+    run: (desk) => desk.list(),
   }),
   changing({
     path: 'backups/start',
@@ -183,6 +187,53 @@ const BACKUPS: readonly Operation[] = [
     input: Nothing,
     output: exactly({ name: Type.String() }),
     run: (desk, _input, by) => desk.start(by),
+  }),
+]
+
+const JobId = exactly({
+  id: Type.String({ pattern: UUID, description: 'As the list of failures names it.' }),
+})
+
+const JOBS: readonly Operation[] = [
+  showing({
+    path: 'jobs/queues',
+    says: 'Work that is done later: how much of each kind waits, runs and was given up, and when more comes by the clock.',
+    need: 'operate',
+    desk: 'jobs',
+    input: Nothing,
+    output: listOf(JobQueueShape),
+    run: (desk) => listed(desk.queues()),
+  }),
+  showing({
+    path: 'jobs/failures',
+    says: 'Jobs that were given up and wait for somebody to decide, the newest first.',
+    need: 'operate',
+    desk: 'jobs',
+    input: exactly({
+      queue: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+      after: Type.Optional(Type.String({ pattern: UUID, description: 'The last id of the page before.' })),
+      limit: Type.Optional(PageLimit),
+    }),
+    output: listOf(JobFailureShape),
+    run: (desk, page) => listed(desk.failures(page)),
+  }),
+  changing({
+    path: 'jobs/retry',
+    says: 'Has a job that was given up tried again, from the beginning.',
+    need: 'operate',
+    desk: 'jobs',
+    input: JobId,
+    output: DoneShape,
+    run: (desk, { id }, by) => done(desk.retry(id, by)),
+  }),
+  changing({
+    path: 'jobs/remove',
+    says: 'Forgets a job that was given up: it will not be done.',
+    need: 'operate',
+    desk: 'jobs',
+    input: JobId,
+    output: DoneShape,
+    run: (desk, { id }, by) => done(desk.remove(id, by)),
   }),
 ]
 
@@ -213,13 +264,14 @@ const AUDIT: readonly Operation[] = [
   }),
   showing({
     path: 'audit/verify',
-    says: 'Computes the chain of the audit log anew, from the first row to the last.',
+    says: 'Computes the chain of the audit log anew and compares it with the published checkpoints; names the newest.',
     need: 'operate',
     desk: 'audit',
     input: Nothing,
     output: exactly({
       entries: Type.Integer(),
       head: Type.Optional(exactly({ number: Type.Integer(), hash: Type.String() })),
+      checkpoint: Type.Optional(exactly({ number: Type.Integer(), hash: Type.String(), atSeconds: Seconds })),
     }),
     run: (desk) => desk.verify(),
   }),
@@ -230,5 +282,6 @@ export const RUNNING_OPERATIONS: readonly Operation[] = [
   ...SETTINGS,
   ...MIRRORS,
   ...BACKUPS,
+  ...JOBS,
   ...AUDIT,
 ]

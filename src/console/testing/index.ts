@@ -2,6 +2,7 @@
 export { createMemoryAccounts, type MemoryAccounts } from './memory-accounts.ts'
 export {
   createMemoryOperator,
+  FAILED_JOBS,
   heldEvent,
   type MemoryOperator,
   reportedEvent,

@@ -1,7 +1,8 @@
 /** Accounts in memory, with the answers of the real ones. */
 import { accepted, type Refusal, refused } from '../../kernel/index.ts'
+import type { SignatureVerifier } from '../../platform/index.ts'
 import type { AccountsService, KeyOwner, SessionTokens } from '../accounts-service.ts'
-import type { Operator } from '../operator.ts'
+import type { Actor, Operator } from '../operator.ts'
 import type { Principal } from '../rights.ts'
 
 export interface MemoryAccounts extends AccountsService {
@@ -10,17 +11,22 @@ export interface MemoryAccounts extends AccountsService {
   readonly passwords: Map<string, string>
   /** Addresses that requests came from. */
   readonly seenFrom: string[]
+  readonly linked: { readonly accountId: string; readonly pubkey: string; readonly by: Actor }[]
 }
 
 const WRONG: Refusal = { code: 'SIGN_IN_REFUSED', text: 'this is not right' }
 const SIGNED_OUT: Refusal = { code: 'TOKEN_INVALID', text: 'you are not signed in, or not any more' }
 
-export function createMemoryAccounts({ staff }: Pick<Operator, 'staff'>): MemoryAccounts {
+export function createMemoryAccounts(
+  { staff }: Pick<Operator, 'staff'>,
+  verifier: Pick<SignatureVerifier, 'verify'>,
+): MemoryAccounts {
   const passwords = new Map<string, string>()
   const unconfirmed = new Map<string, { readonly email: string; readonly password: string }>()
   const sessions = new Map<string, Principal>()
   const apiKeys = new Map<string, Principal>()
   const owned: { readonly id: string; readonly name: string; readonly owner: KeyOwner }[] = []
+  const linked: MemoryAccounts['linked'] = []
   const seenFrom: string[] = []
   let count = 0
   const rolesOf = async (pubkey: string) => (await staff()?.rolesOf(pubkey)) ?? []
@@ -40,6 +46,7 @@ export function createMemoryAccounts({ staff }: Pick<Operator, 'staff'>): Memory
     apiKeys,
     passwords,
     seenFrom,
+    linked,
     rolesOf,
     checkAccessToken: async (text) => {
       const principal = sessions.get(text)
@@ -73,6 +80,29 @@ export function createMemoryAccounts({ staff }: Pick<Operator, 'staff'>): Memory
       return accepted(begin(principal))
     },
     signOut: async (token) => void sessions.delete(token),
+    signOutEverywhere: async (owner) => {
+      for (const [token, { accountId, pubkeys }] of sessions) {
+        if (owner.accountId === undefined ? pubkeys[0] === owner.pubkey : accountId === owner.accountId) {
+          sessions.delete(token)
+        }
+      }
+    },
+    linkKey: async ({ accountId, auth: { event } }, by) => {
+      const { id, pubkey, sig } = event
+      if (!verifier.verify(id, pubkey, sig)) return refused(WRONG)
+      linked.push({ accountId, pubkey, by })
+      return accepted({ pubkey })
+    },
+    unlinkKey: async ({ accountId, pubkey }) => {
+      const index = linked.findIndex((link) => link.accountId === accountId && link.pubkey === pubkey)
+      if (index === -1) return refused({ code: 'NOT_FOUND', text: 'this key is not linked to this account' })
+      linked.splice(index, 1)
+      return accepted(undefined)
+    },
+    listLinkedKeys: async (accountId) =>
+      linked.flatMap((link) =>
+        link.accountId === accountId ? [{ pubkey: link.pubkey, linkedAtSeconds: 0 }] : [],
+      ),
     requestReset: async ({ from }) => {
       seenFrom.push(from)
       return accepted(undefined)
@@ -91,6 +121,7 @@ export function createMemoryAccounts({ staff }: Pick<Operator, 'staff'>): Memory
       const roles = pubkey === undefined ? [] : await rolesOf(pubkey)
       apiKeys.set(`stoa_${id}`, {
         via: 'api-key',
+        apiKey: { id, name },
         pubkeys,
         roles,
         scopes,

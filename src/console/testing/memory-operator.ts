@@ -9,6 +9,7 @@ import type {
   Desks,
   HeldEvent,
   Invite,
+  JobFailure,
   MirrorFacts,
   Operator,
   ReportedThing,
@@ -23,6 +24,8 @@ export interface MemoryOperator {
   readonly staff: StaffMember[]
   readonly held: HeldEvent[]
   readonly reports: ReportedThing[]
+  /** Who wrote a reported event, by its id. */
+  readonly authors: Map<string, string>
   readonly connections: ConnectionFacts[]
   readonly names: Nip05Person[]
   /** Desks that are closed at the moment. */
@@ -39,12 +42,13 @@ export function createMemoryOperator(): MemoryOperator {
   const staff: StaffMember[] = []
   const held: HeldEvent[] = []
   const reports: ReportedThing[] = []
+  const authors = new Map<string, string>()
   const connections: ConnectionFacts[] = []
   const names: Nip05Person[] = []
   const closed = new Set<keyof Desks>()
 
   const desks: Desks = {
-    moderation: moderationDesk({ access, held, reports, connections, note }),
+    moderation: moderationDesk({ access, held, reports, authors, connections, note }),
     membership: membershipDesk(note),
     staff: {
       listStaff: async () => staff,
@@ -81,6 +85,7 @@ export function createMemoryOperator(): MemoryOperator {
     settings: settingsDesk(note),
     mirrors: mirrorsDesk(note),
     backups: backupsDesk(note),
+    jobs: jobsDesk(note),
     status: {
       status: async () => ({
         version: '0.0.0',
@@ -122,10 +127,11 @@ export function createMemoryOperator(): MemoryOperator {
     settings: doorTo('settings'),
     mirrors: doorTo('mirrors'),
     backups: doorTo('backups'),
+    jobs: doorTo('jobs'),
     status: doorTo('status'),
     audit: doorTo('audit'),
   }
-  return { operator, done, access, staff, held, reports, connections, names, closed }
+  return { operator, done, access, staff, held, reports, authors, connections, names, closed }
 }
 
 type Note = (by: Actor, what: string) => void
@@ -177,9 +183,10 @@ function moderationDesk({
   access,
   held,
   reports,
+  authors,
   connections,
   note,
-}: Pick<MemoryOperator, 'access' | 'held' | 'reports' | 'connections'> & {
+}: Pick<MemoryOperator, 'access' | 'held' | 'reports' | 'authors' | 'connections'> & {
   readonly note: Note
 }): Desks['moderation'] {
   return {
@@ -223,7 +230,12 @@ function moderationDesk({
     },
     reports: {
       list: async () => accepted(reports),
-      resolve: async ({ subject, target }, { decision, by }) => {
+      resolve: async ({ subject, target }, { decision, by, mayJudge }) => {
+        const author = subject === 'event' ? authors.get(target) : target
+        const isAgainstKey = decision === 'ban-pubkey' || decision === 'shadow-pubkey'
+        if (isAgainstKey && author !== undefined && (await mayJudge?.(author)) === false) {
+          return refused({ code: 'NOT_ALLOWED', text: 'a moderator may not judge operators and owners' })
+        }
         note(by, `resolve ${subject} ${target} ${decision}`)
         return removeFrom(reports, (report) => report.target === target)
       },
@@ -336,7 +348,7 @@ function mirrorsDesk(note: Note): Desks['mirrors'] {
     return accepted(undefined)
   }
   return {
-    list: async () => all,
+    list: async () => accepted(all),
     add: async ({ url, direction }, by) => {
       const id = `mirror-${all.length + 1}`
       all.push({ id, url, direction, isPaused: false, state: 'connected', facts: { eventsIn: 1 } })
@@ -355,13 +367,60 @@ function mirrorsDesk(note: Note): Desks['mirrors'] {
 function backupsDesk(note: Note): Desks['backups'] {
   const all: BackupFacts[] = []
   return {
-    list: async () => all,
+    list: async () => accepted(all),
     start: async (by) => {
       const name = `backup-${all.length + 1}`
       all.push({ name, atSeconds: AT_SECONDS, bytes: 1_024, events: 5 })
       note(by, `backup ${name}`)
       return accepted({ name })
     },
+  }
+}
+
+/** Ids of the two jobs that were given up. */
+export const FAILED_JOBS = [
+  '00000000-0000-4000-8000-000000000001',
+  '00000000-0000-4000-8000-000000000002',
+] as const
+
+function jobsDesk(note: Note): Desks['jobs'] {
+  const failures = FAILED_JOBS.map(
+    (id): JobFailure => ({
+      id,
+      queue: 'test.mail',
+      data: '{"mailId":"1"}',
+      reason: 'nobody answered',
+      failedAtMs: AT_SECONDS * 1_000,
+    }),
+  )
+  const take = async (what: string, id: string, by: Actor): Promise<Outcome<undefined, Refusal>> => {
+    note(by, `${what} ${id}`)
+    return removeFrom(failures, (failure) => failure.id === id)
+  }
+  return {
+    queues: async () => [
+      {
+        name: 'test.mail',
+        queued: 0,
+        active: 0,
+        failed: 2,
+        deadLetters: failures.length,
+        oldestWaitingMs: 0,
+      },
+      {
+        name: 'test.sweep',
+        queued: 0,
+        active: 0,
+        failed: 0,
+        deadLetters: 0,
+        oldestWaitingMs: 0,
+        schedule: '17 * * * * UTC',
+        nextRunAtMs: AT_SECONDS * 1_000,
+      },
+    ],
+    failures: async ({ limit = 100 }) => failures.slice(0, limit),
+    retry: (id, by) => take('retry-job', id, by),
+    remove: (id, by) => take('remove-job', id, by),
   }
 }
 

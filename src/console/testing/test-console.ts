@@ -49,9 +49,9 @@ export interface TestAnswer {
 
 export async function startTestConsole({ publicUrl = PUBLIC_URL } = {}): Promise<TestConsole> {
   const memory = createMemoryOperator()
-  const accounts = createMemoryAccounts(memory.operator)
   const used = new UsedEvents(() => systemClock.nowSeconds())
   const verifier = await createSignatureVerifier('wasm')
+  const accounts = createMemoryAccounts(memory.operator, verifier)
   const server = await createHttpServer({
     logger: createLogger({ level: 'silent', format: 'json' }),
     health: () => ({}),

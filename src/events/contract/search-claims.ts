@@ -8,6 +8,9 @@ const note = (content: string, fields: Parameters<typeof testEvent>[0] = {}) =>
 const orange = note('an orange a day')
 const apple = note('an apple a day')
 
+/** Three kinds of advertising, and an invitation elsewhere: 125 hundredths. */
+const ADVERT = 'free money, claim your airdrop https://t.me/x'
+
 /** Search (NIP-50). What words and scores are is told by `search/`; here, that an engine finds and orders by them. */
 export function searchClaims(claim: Claim): void {
   claim('a search finds the events that hold all its words (Q-01)', async ({ put, find, count }) => {
@@ -74,6 +77,41 @@ export function searchClaims(claim: Claim): void {
     expect(new Set(await find({ search: 'language:en' }))).toEqual(new Set(idsOf(orange, apple)))
     expect(new Set(await find({ search: '' }))).toEqual(new Set(idsOf(orange, apple)))
     expect(await find({ search: '?!' })).toEqual([])
+  })
+
+  claim('spam is left out where that is asked for, and include:spam brings it back (Q-06)', async (bench) => {
+    const { put, find, count } = bench
+    const spam = note(`an orange a day: ${ADVERT}`)
+    await put([orange, spam, apple])
+    const left = { search: 'orange', spamFrom: 60 }
+    expect(await find(left)).toEqual([orange.id])
+    expect(await count(left)).toBe(1)
+    expect(await count([left, { search: 'apple', spamFrom: 60 }])).toBe(2)
+    expect((await bench.store.sketch(left, 8, NOW_SECONDS)).count).toBe(1)
+    const all = new Set(idsOf(orange, spam))
+    expect(new Set(await find({ ...left, search: 'orange include:spam' }))).toEqual(all)
+    expect(await count({ ...left, search: 'Include:Spam orange' })).toBe(2)
+    expect(new Set(await find({ search: 'orange' }))).toEqual(all)
+  })
+
+  claim('spam takes no place in the limit, however relevant it is (Q-06)', async ({ put, find }) => {
+    const spam = Array.from({ length: 5 }, (_, n) => note(`orange orange orange ${ADVERT} ${n}`))
+    const weak = note(`orange ${'and more '.repeat(50)}`)
+    await put([weak, orange, ...spam])
+    expect(await find({ search: 'orange', limit: 2, spamFrom: 60 })).toEqual(idsOf(orange, weak))
+    expect(await find({ search: 'orange', limit: 1, spamFrom: 60 })).toEqual([orange.id])
+  })
+
+  claim('only texts are spam, and only for a search (Q-06)', async ({ put, find }) => {
+    const article = note(`orange ${ADVERT}`, { kind: 30_023, tags: [['d', 'a']] })
+    const spam = note(ADVERT)
+    await put([article, spam])
+    expect(await find({ search: 'orange', spamFrom: 60 })).toEqual([article.id])
+    expect(new Set(await find({ search: 'lang:en', spamFrom: 60 }))).toEqual(new Set(idsOf(article, spam)))
+    expect(new Set(await find({ spamFrom: 60 }))).toEqual(new Set(idsOf(article, spam)))
+    // A score of exactly as much is too much, one more is not reached.
+    expect(await find({ search: 'airdrop', kinds: [1], spamFrom: 125 })).toEqual([])
+    expect(await find({ search: 'airdrop', kinds: [1], spamFrom: 126 })).toEqual([spam.id])
   })
 
   claim('what is typed is no error, whatever it is (Q-08)', async ({ put, find }) => {

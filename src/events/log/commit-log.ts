@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs'
-import { AppError } from '../../kernel/index.ts'
+import { AppError, createDurations, noteDuration } from '../../kernel/index.ts'
 import { KINDS, type NostrEvent } from '../../nostr/index.ts'
 import { decidePut } from '../rules.ts'
 import type { PutOutcome } from '../store.ts'
@@ -67,6 +67,10 @@ export class CommitLog {
   readonly #restWork: (() => void)[] = []
   #isPumping = false
   #refusingUntilMs = 0
+  #groups = 0
+  #groupedEvents = 0
+  #failedGroups = 0
+  readonly #writing = createDurations()
   #neededBytes = 0
 
   constructor(options: CommitLogOptions) {
@@ -86,6 +90,17 @@ export class CommitLog {
   /** Events up to this sequence number are on disk. */
   get durableSeq(): number {
     return this.#durableSeq
+  }
+
+  /** What was written, in groups, and how many calls wait for their place in one or for its being written. */
+  get workings() {
+    return {
+      groups: this.#groups,
+      groupedEvents: this.#groupedEvents,
+      failedGroups: this.#failedGroups,
+      writing: this.#writing,
+      waiting: this.#inbox.length + this.#appended.length,
+    }
   }
 
   get appender(): Appender {
@@ -194,9 +209,13 @@ export class CommitLog {
       return
     }
     const flushedSeq = this.#lastSeq
+    const startedMs = performance.now()
     this.#flushing = this.#appender.flush().then(
       (to) => {
         this.#flushing = undefined
+        this.#groups++
+        this.#groupedEvents += flushedSeq - this.#durableSeq
+        noteDuration(this.#writing, performance.now() - startedMs)
         this.#durableSeq = flushedSeq
         this.#settle(to)
         this.#pump()
@@ -219,6 +238,7 @@ export class CommitLog {
   }
 
   #fail(error: unknown): void {
+    this.#failedGroups++
     const message = messageOf(error)
     for (const { place } of this.#removed) place.segment.restore(place.ordinal)
     this.#removed = []

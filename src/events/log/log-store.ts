@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { AppError } from '../../kernel/index.ts'
 import type { Filter } from '../../nostr/index.ts'
 import type { Audience } from '../audience.ts'
-import type { CountSketch, EventStore, IdSet, PutOutcome, StoreStats } from '../store.ts'
+import type { CountSketch, EventStore, IdSet, PutOutcome, StoreStats, StoreWorkings } from '../store.ts'
 import { Appender } from './appender.ts'
 import { CommitLog } from './commit-log.ts'
 import type { CompactionLimits } from './compaction-plan.ts'
@@ -122,6 +122,7 @@ export class LogStore implements EventStore {
   /** Turns of `trimCache`. */
   #useClock = 0
   #loadedSinceTrim = 0
+  #loadedBytes = 0
   #disk = { atMs: Number.NEGATIVE_INFINITY, bytes: 0 }
   #closed: Promise<void> | undefined
 
@@ -280,6 +281,19 @@ export class LogStore implements EventStore {
         this.#cache.memoryBytes +
         this.#residentBytes(),
       lastSeq: this.#log.lastSeq,
+      workings: this.#workings(),
+    }
+  }
+
+  #workings(): StoreWorkings {
+    const { waiting, ...written } = this.#log.workings
+    return {
+      ...written,
+      queues: { writes: { entries: waiting }, maintenance: { entries: this.#maintenance.waiting } },
+      caches: { 'index-pages': this.#cache.stats },
+      pools: {},
+      segments: this.#set.segments.length,
+      readBytes: this.#loadedBytes,
     }
   }
 
@@ -332,6 +346,7 @@ export class LogStore implements EventStore {
     const before = this.#loadedSinceTrim
     const limit = Math.max(this.#cacheBytes / 8, MIB)
     this.#loadedSinceTrim += bytes
+    this.#loadedBytes += bytes
     // Not at once: whoever caused this is about to read the bytes.
     if (before < limit && this.#loadedSinceTrim >= limit) setImmediate(() => this.trimCache())
   }

@@ -82,6 +82,11 @@ export class Maintenance {
     this.#options = options
   }
 
+  /** Segments that wait to be sealed or repaired. */
+  get waiting(): number {
+    return this.#unsealed.length + this.#damaged.length
+  }
+
   /** The id that the next segment gets. */
   get nextId(): number {
     return this.#manifest.nextId

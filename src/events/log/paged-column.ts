@@ -16,6 +16,8 @@ export class PageCache {
   readonly #maxPages: number
   readonly #pages = new Map<string, Page>()
   #files = 0
+  #hits = 0
+  #misses = 0
 
   constructor(maxBytes: number) {
     this.#maxPages = Math.max(MIN_PAGES, Math.floor(maxBytes / PAGE_BYTES))
@@ -23,6 +25,11 @@ export class PageCache {
 
   get memoryBytes(): number {
     return this.#pages.size * PAGE_BYTES
+  }
+
+  /** Since it was made. */
+  get stats() {
+    return { hits: this.#hits, misses: this.#misses, bytes: this.memoryBytes }
   }
 
   /** Opens a file whose pages this cache will keep. @param check throws when a page is not what was written. */
@@ -34,8 +41,11 @@ export class PageCache {
     const name = `${file.id}:${number}`
     let page = this.#pages.get(name)
     // Maps keep insertion order: what is used moves to the end, the first is the one to let go.
-    if (page !== undefined) this.#pages.delete(name)
-    else {
+    if (page !== undefined) {
+      this.#hits++
+      this.#pages.delete(name)
+    } else {
+      this.#misses++
       page = { bytes: this.#memoryForPage() }
       file.read(number * PAGE_BYTES, page.bytes!)
     }

@@ -11,7 +11,7 @@ import {
 } from '../../nostr/index.ts'
 import { type Audience, mayRead } from '../audience.ts'
 import { decidePut, type StoredView } from '../rules.ts'
-import { hasSearchText, MAX_SEARCH_RESULTS, parseSearch, relevanceOf } from '../search/index.ts'
+import { hasSearchText, isLeftOutAsSpam, MAX_SEARCH_RESULTS, relevanceOf, searchOf } from '../search/index.ts'
 import type { CountSketch, EventCursor, EventPage, EventStore, IdSet, PutOutcome } from '../store.ts'
 
 /** A stored event: what it says, and the bytes it came as. */
@@ -147,11 +147,12 @@ function select(visible: readonly StoredEvent[], filters: readonly Filter[]): re
 
 /** The most relevant matches of a filter with a search (NIP-50), as far as its limit. */
 function searchOne(visible: readonly StoredEvent[], filter: Filter): readonly ScoredEvent[] {
-  const query = parseSearch(filter.search ?? '')
+  const question = searchOf(filter)
   return visible
     .filter(({ event }) => matchesFilter(filter, event))
+    .filter(({ event }) => !isLeftOutAsSpam(question, event))
     .flatMap((match) => {
-      const score = relevanceOf(query, match.event)
+      const score = relevanceOf(question.query, match.event)
       return score === undefined ? [] : [{ match, score }]
     })
     .sort(mostRelevantFirst)

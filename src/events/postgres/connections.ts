@@ -1,4 +1,5 @@
 import { DatabaseError, Pool, type PoolClient } from 'pg'
+import type { PoolStats } from '../store.ts'
 import type { Row, Statement } from './statement.ts'
 
 /** Ways into the database. Reading and writing have their own, so that a crowd of readers does not hold up a writer. */
@@ -62,6 +63,11 @@ function timeouts(milliseconds: number) {
 /** A pool of somebody else, who also closes it. */
 export function borrowConnections(pool: Pool): Connections {
   return { read: pool, write: pool, close: async () => {} }
+}
+
+/** How full a pool is. */
+export function poolStats({ totalCount, idleCount, waitingCount, options }: Pool): PoolStats {
+  return { open: totalCount, idle: idleCount, waiting: waitingCount, limit: options.max }
 }
 
 /** Runs one statement; its rows. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from 'pg'
+import { createDurations, noteDuration } from '../../kernel/index.ts'
 import type { PutOutcome } from '../store.ts'
 import { isTransient, messageOf } from './connections.ts'
 import { deleteEvents, type GroupPlan, insertEvents, type PutJob, planGroup } from './group-plan.ts'
@@ -57,10 +58,25 @@ export class GroupWriter {
   #waitingEvents = 0
   #waitingBytes = 0
   #lastGroup = 0
+  #groups = 0
+  #groupedEvents = 0
+  #failedGroups = 0
+  readonly #writing = createDurations()
   #working: Promise<void> | undefined
 
   constructor(deps: GroupWriterDeps) {
     this.#deps = deps
+  }
+
+  /** What was written, in groups, and the events that wait. */
+  get workings() {
+    return {
+      groups: this.#groups,
+      groupedEvents: this.#groupedEvents,
+      failedGroups: this.#failedGroups,
+      writing: this.#writing,
+      queue: { entries: this.#waitingEvents, limit: MAX_WAITING_EVENTS },
+    }
   }
 
   put(job: PutJob): Promise<readonly PutOutcome[]> {
@@ -133,7 +149,13 @@ export class GroupWriter {
 
   async #putGroup(group: readonly WaitingPut[]): Promise<void> {
     const jobs = group.map(({ job }) => job)
-    const outcomes = await this.#commit(putTask(this.#deps.tables, jobs)).catch((error: unknown) => {
+    const startedMs = performance.now()
+    const written = this.#commit(putTask(this.#deps.tables, jobs)).then((outcomes) => {
+      this.#noteGroup(outcomes, performance.now() - startedMs)
+      return outcomes
+    })
+    const outcomes = await written.catch((error: unknown) => {
+      this.#failedGroups++
       const message = messageOf(error)
       this.#deps.notify({ event: 'store.write_failed', level: 'error', facts: { message } })
       return jobs.map((job) => failed(job, message))
@@ -143,6 +165,12 @@ export class GroupWriter {
       this.#waitingBytes -= byteLength
       answer(outcomes[index] ?? [])
     }
+  }
+
+  #noteGroup(outcomes: GroupPlan['outcomes'], tookMs: number): void {
+    this.#groups++
+    this.#groupedEvents += outcomes.flat().filter(({ status }) => status === 'stored').length
+    noteDuration(this.#writing, tookMs)
   }
 
   /** Repeats a change until it is committed, refused for good, or has taken too long. */

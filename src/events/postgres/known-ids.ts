@@ -27,6 +27,11 @@ export class KnownIds {
     this.#tables = tables
   }
 
+  /** Ids that wait for the question under way, or for the next. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   has(id: string): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, resolve, reject })

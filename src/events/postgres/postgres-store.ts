@@ -3,8 +3,16 @@ import { AppError } from '../../kernel/index.ts'
 import type { Filter } from '../../nostr/index.ts'
 import type { Audience } from '../audience.ts'
 import { hasSearchText } from '../search/index.ts'
-import type { CountSketch, EventCursor, EventStore, IdSet, PutOutcome, StoreStats } from '../store.ts'
-import { borrowConnections, type Connections, openConnections, rowsOf } from './connections.ts'
+import type {
+  CountSketch,
+  EventCursor,
+  EventStore,
+  IdSet,
+  PutOutcome,
+  StoreStats,
+  StoreWorkings,
+} from '../store.ts'
+import { borrowConnections, type Connections, openConnections, poolStats, rowsOf } from './connections.ts'
 import { readEventRow } from './event-row.ts'
 import { GroupWriter } from './group-writer.ts'
 import { KnownIds } from './known-ids.ts'
@@ -189,7 +197,20 @@ export class PostgresStore implements EventStore {
   /** What this process has done is counted at once, what others have done within seconds. */
   stats(): StoreStats {
     const { lastSeq, events } = this.#progress
-    return { events, diskBytes: this.#diskBytes, memoryBytes: 0, lastSeq }
+    return { events, diskBytes: this.#diskBytes, memoryBytes: 0, lastSeq, workings: this.#workings() }
+  }
+
+  #workings(): StoreWorkings {
+    const { queue, ...written } = this.#writer.workings
+    const { read, write } = this.#connections
+    return {
+      ...written,
+      queues: { writes: queue, 'known-ids': { entries: this.#knownIds.waiting } },
+      caches: {},
+      pools: { 'events-read': poolStats(read), 'events-write': poolStats(write) },
+      segments: 0,
+      readBytes: 0,
+    }
   }
 
   /** Another process has said that it stored an event: from now on it belongs to every answer. */

@@ -1,11 +1,13 @@
 import type { Filter, NostrEvent } from '../../nostr/index.ts'
 import {
   indexHashesOf,
+  isLeftOutAsSpam,
   MAX_SEARCH_RESULTS,
-  parseSearch,
   type Ranked,
   relevanceOf,
   type SearchQuery,
+  type SearchQuestion,
+  searchOf,
   TopRanked,
 } from '../search/index.ts'
 import { int4Array, int8Array } from './binary-array.ts'
@@ -42,9 +44,9 @@ export async function searchOne(
   scope: Omit<Scope, 'parameters'>,
   maxSeq?: number,
 ): Promise<SearchAnswer> {
-  const query = parseSearch(filter.search ?? '')
+  const question = searchOf(filter)
   const rows = await reader.rows(
-    candidateStatement(filter, query, { ...scope, parameters: new Parameters() }, maxSeq),
+    candidateStatement(filter, question.query, { ...scope, parameters: new Parameters() }, maxSeq),
   )
   const state = stateIn(rows[0] ?? [])
   const candidates = rows.flatMap((row) =>
@@ -53,7 +55,7 @@ export async function searchOne(
   const top = new TopRanked<Found>(Math.min(filter.limit ?? MAX_SEARCH_RESULTS, MAX_SEARCH_RESULTS))
   for (let from = 0; from < candidates.length; from += CHUNK_EVENTS) {
     const chunk = candidates.slice(from, from + CHUNK_EVENTS)
-    for (const row of await reader.rows(eventsStatement(scope, chunk))) rank(row, query, top)
+    for (const row of await reader.rows(eventsStatement(scope, chunk))) rank(row, question, top)
   }
   return { found: top.sorted(), state }
 }
@@ -101,10 +103,11 @@ function eventsStatement({ tables }: Pick<Scope, 'tables'>, seqs: readonly numbe
   return { text, values: [int8Array(seqs)] }
 }
 
-function rank(row: Row, query: SearchQuery, top: TopRanked<Found>): void {
+function rank(row: Row, question: SearchQuestion, top: TopRanked<Found>): void {
   // Stored by this engine, from bytes that were checked before.
   const event = JSON.parse(bytesIn(row, 3).toString()) as NostrEvent
-  const score = relevanceOf(query, event)
-  if (score === undefined) return
-  top.offer({ score, seq: numberIn(row, 0), id: hexIn(row, 1), createdAt: numberIn(row, 2) })
+  const score = relevanceOf(question.query, event)
+  const createdAt = numberIn(row, 2)
+  if (score === undefined || !top.mayTake(score, createdAt) || isLeftOutAsSpam(question, event)) return
+  top.offer({ score, seq: numberIn(row, 0), id: hexIn(row, 1), createdAt })
 }

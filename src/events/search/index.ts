@@ -11,4 +11,12 @@ export {
   type SearchTerm,
 } from './search-query.ts'
 export { isSearchedKind, type SearchableEvent } from './searchable-text.ts'
+export { isLeftOutAsSpam, type SearchQuestion, searchOf } from './spam-filter.ts'
+export {
+  isSpamScoredKind,
+  SPAM_SIGN_WEIGHTS,
+  type SpamTextSign,
+  spamScoreOf,
+  spamSignsOf,
+} from './spam-signs.ts'
 export { TopRanked } from './top-ranked.ts'

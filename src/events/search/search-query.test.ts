@@ -19,6 +19,7 @@ test('a search is its words, folded, each once', () => {
 test('key:value pairs are extensions and no words (Q-04, Q-05)', () => {
   const query = parseSearch('orange foo:bar include:spam domain:example.com Language:EN nsfw:false')
   expect(query.terms.map(({ text }) => text)).toEqual(['orange'])
+  expect(query.includesSpam).toBe(true)
   expect(query.extensions).toEqual([
     { key: 'foo', value: 'bar' },
     { key: 'include', value: 'spam' },

@@ -6,8 +6,10 @@ export interface SearchQuery {
   readonly terms: readonly SearchTerm[]
   /** The words in the order typed, as places in `terms`. */
   readonly sequence: readonly number[]
-  /** `key:value` pairs (NIP-50). None changes the answer so far; the NIP asks to ignore what is not supported. */
+  /** `key:value` pairs (NIP-50). All but `include:spam` are ignored, as the NIP asks of what is not supported. */
   readonly extensions: readonly SearchExtension[]
+  /** `include:spam` was typed: nothing is left out for being spam. */
+  readonly includesSpam: boolean
   /**
    * Was anything typed besides extensions? Without text the search is no condition at all; with text that holds no
    * word (`???`), it finds nothing.
@@ -46,7 +48,10 @@ export function parseSearch(search: string): SearchQuery {
     else if (extensions.length < MAX_EXTENSIONS) extensions.push(extension)
   }
   const typed = text.join(' ').trim()
-  return { ...readTerms(typed), extensions, hasText: typed !== '' }
+  const includesSpam = extensions.some(
+    ({ key, value }) => key === 'include' && value.toLowerCase() === 'spam',
+  )
+  return { ...readTerms(typed), extensions, includesSpam, hasText: typed !== '' }
 }
 
 function readExtension(part: string): SearchExtension | undefined {

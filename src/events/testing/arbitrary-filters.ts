@@ -51,8 +51,9 @@ const conditionsOnly: fc.Arbitrary<FilterRecipe> = fc
     since: sometimes(createdAt),
     until: sometimes(createdAt),
     search: sometimes(fc.constantFrom(...searches)),
+    spamFrom: fc.option(fc.constantFrom(25, 60), { nil: undefined }),
   })
-  .map(({ ids, authors, kinds, tags, since, until, search }) => {
+  .map(({ ids, authors, kinds, tags, since, until, search, spamFrom }) => {
     return (pool) => ({
       ...(ids && { ids: pickedIds(pool, ids) }),
       ...(authors && { authors }),
@@ -61,6 +62,7 @@ const conditionsOnly: fc.Arbitrary<FilterRecipe> = fc
       ...(since !== undefined && { since }),
       ...(until !== undefined && { until }),
       ...(search !== undefined && { search }),
+      ...(search !== undefined && spamFrom !== undefined && { spamFrom }),
     })
   })
 

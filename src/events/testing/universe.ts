@@ -9,7 +9,19 @@ import { alice, bob, carol, NOW_SECONDS } from './test-event.ts'
 export const authors = [alice, bob, carol]
 export const kinds = [1, 5, 10002, 30023, 0, 1059, 7, 41, 62, 20001, 39999, 65535]
 export const dValues = ['', 'a', 'A', 'a:b', 'quote " and \\']
-export const contents = ['', 'a', 'b', 'a', 'b', 'a b c', 'B á b', '京東京']
+/** The last two look like spam, a little and very much. */
+export const contents = [
+  '',
+  'a',
+  'b',
+  'a',
+  'b',
+  'a b c',
+  'B á b',
+  '京東京',
+  'b a airdrop',
+  'a airdrop https://t.me/x',
+]
 /** Words that contents and topics have, and some that none has. */
 export const searches = [
   'a',
@@ -25,6 +37,7 @@ export const searches = [
   '',
   '?',
   'a lang:en',
+  'a include:spam',
 ]
 export const topics = ['x', 'X', 'x y', '', 'é😀', '"', '\u0000']
 

@@ -159,7 +159,7 @@ export class AccessKeeper {
   async #write(
     { tx, audit }: Writing,
     changes: readonly AccessChange[],
-    { actor, role }: Actor,
+    by: Actor,
   ): Promise<ModerationOutcome<readonly AccessChange[]>> {
     const plans = changes.map((change) => ({ change, plan: planChange(change) }))
     const { entries } = await tx
@@ -176,12 +176,12 @@ export class AccessKeeper {
     const made: AccessChange[] = []
     for (const { change, plan } of plans) {
       const { before, after, isChanged } = await writeChange(tx, plan, {
-        actor,
+        actor: by.actor,
         atSeconds: this.#deps.clock.nowSeconds(),
       })
       if (!isChanged) continue
       made.push(change)
-      audit({ actor, role, action: plan.action, subject: plan.subject, before, after })
+      audit({ ...by, action: plan.action, subject: plan.subject, before, after })
     }
     return accepted(made)
   }

@@ -193,9 +193,8 @@ export class HeldEvents {
         if (known === undefined) return refuse('NOT_FOUND', 'No event with this id waits for a moderator.')
         return refuse('DECIDED', `This event is ${known} already.`)
       }
-      const { actor, role } = by
       const before = { state: 'waiting', author: row.pubkey, why: row.why }
-      audit({ actor, role, action: `moderation.event_${state}`, subject: id, before, after: { state } })
+      audit({ ...by, action: `moderation.event_${state}`, subject: id, before, after: { state } })
       return accepted(undefined)
     })
   }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createAuditLog } from '../../audit/index.ts'
 import type { EventStore } from '../../events/index.ts'
 import { encodeEvent, type NostrEvent } from '../../nostr/index.ts'
 import { eventually } from '../../platform/bus/testing/index.ts'
@@ -173,6 +174,41 @@ describe('a judgement', () => {
     await running.moderation.reports.resolve(target, { decision: 'ban-pubkey', by: MODERATOR, purge: true })
     expect(Object.keys(running.relayLists().bannedPubkeys)).toEqual([author.pubkey])
     await eventually(async () => !(await running.store.has(post.id)))
+  })
+
+  test('about the author of an event is refused when whoever decides may not judge them, and nothing changes', async () => {
+    const running = await rig.start(ready)
+    await put(running.store, post)
+    await report(running, newAuthor(), post, 'spam')
+    await listed(running)
+    const asked: string[] = []
+    const mayJudge = async (pubkey: string) => {
+      asked.push(pubkey)
+      return false
+    }
+    for (const decision of ['ban-pubkey', 'shadow-pubkey'] as const) {
+      const outcome = await running.moderation.reports.resolve(target, {
+        decision,
+        by: MODERATOR,
+        mayJudge,
+      })
+      expect(outcome).toMatchObject({ refusal: { code: 'NOT_ALLOWED' } })
+    }
+    expect(asked).toEqual([author.pubkey, author.pubkey])
+    expect(await listed(running)).toHaveLength(1)
+    expect(running.relayLists().bannedPubkeys).toEqual({})
+  })
+
+  test('is written down with the API key that was used', async () => {
+    const running = await rig.start(ready)
+    await put(running.store, post)
+    await report(running, newAuthor(), post, 'spam')
+    await listed(running)
+    const by = { ...MODERATOR, apiKey: { id: '0123456789abcdef', name: 'the bot' } }
+    await running.moderation.reports.resolve(target, { decision: 'ban-event', by })
+    const entries = await createAuditLog({ db: database.db, clock: rig.clock }).list()
+    expect(entries.map(({ action }) => action)).toEqual(['moderation.reports_resolved', 'relay.event_banned'])
+    for (const entry of entries) expect(entry).toMatchObject(by)
   })
 
   test('about the author of an event that is not stored is refused, and the reports stay open', async () => {

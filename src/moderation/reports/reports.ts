@@ -74,6 +74,11 @@ export interface Judgement {
   readonly reason?: string
   /** With `ban-pubkey`: also removes what the key has stored. */
   readonly purge?: boolean
+  /**
+   * Asked about the key that would be banned or shadowed: for an event that is its author, whom only the event names.
+   * Absent: whoever decides may judge everybody.
+   */
+  readonly mayJudge?: (pubkey: string) => Promise<boolean>
 }
 
 const DEFAULT_PAGE = 100
@@ -135,12 +140,9 @@ export class Reports {
       if (reports === 0) return refuse('NOT_FOUND', 'There is no open report of it.')
       const written = await writeDecision({ tx, apply }, planned.value, { by, purge, nowSeconds, removals })
       if (!written.ok) return written
-      const { actor, role } = by
-      const action = 'moderation.reports_resolved'
       audit({
-        actor,
-        role,
-        action,
+        ...by,
+        action: 'moderation.reports_resolved',
         subject: target,
         before: { subject, reports },
         after: { decision, purge },
@@ -167,7 +169,7 @@ export class Reports {
 
   async #changesFor(
     reported: ReportedTarget,
-    { decision, reason = 'reported' }: Judgement,
+    { decision, reason = 'reported', mayJudge }: Judgement,
   ): Promise<ModerationOutcome<readonly AccessChange[]>> {
     const { subject, target } = reported
     if (!isHex64(target)) return refuse('INVALID', 'What is reported has 64 lowercase hex characters.')
@@ -178,7 +180,9 @@ export class Reports {
         : refuse('INVALID', 'Only a report of an event can be answered by banning the event.')
     }
     const pubkey = await this.#authorOf(reported)
-    return pubkey.ok ? checked({ do: decision, pubkey: pubkey.value, reason }) : pubkey
+    if (!pubkey.ok) return pubkey
+    if (mayJudge !== undefined && !(await mayJudge(pubkey.value))) return ABOVE
+    return checked({ do: decision, pubkey: pubkey.value, reason })
   }
 
   /** A report also names an author, but anybody can write any name there: the event itself is asked. */
@@ -193,6 +197,8 @@ export class Reports {
     return refuse('NOT_FOUND', 'The event is not stored, so its author is not known: ban the key by itself.')
   }
 }
+
+const ABOVE = refuse('NOT_ALLOWED', 'a moderator may not judge operators and owners')
 
 function checked(change: AccessChange): ModerationOutcome<readonly AccessChange[]> {
   return mistakeIn(change) === undefined

@@ -53,6 +53,8 @@ export interface Bus {
   hashAll(key: string): Promise<BusOutcome<ReadonlyMap<string, string>>>
 
   status(): BusStatus
+  /** What the other side takes of its memory; absent where there is no other side. */
+  memory?(): Promise<BusOutcome<BusMemory>>
   /** Called each time the bus works again after it was away. Returns how to stop listening. */
   onRecovered(listener: () => void): () => void
   /** Sends what waits, as far as it can, and leaves. What is asked afterwards is refused with `BUS_CLOSED`. */
@@ -121,6 +123,12 @@ export interface BusStatus {
   /** What was wrong last, for the operator; never holds the URL. */
   readonly lastError: string | undefined
   readonly counters: BusCounters
+}
+
+export interface BusMemory {
+  readonly usedBytes: number
+  /** 0: no limit is set there. */
+  readonly maxBytes: number
 }
 
 /** Plain numbers since the bus was opened; `held` and `subscriptions` are as of now. */

@@ -5,15 +5,18 @@ export {
   type BusCounters,
   type BusField,
   type BusListener,
+  type BusMemory,
   type BusOutcome,
   type BusRefusal,
   type BusStatus,
   type BusSubscription,
   MAX_CHANGES,
+  MAX_HELD_MESSAGES,
   type SetPage,
   type TokenAnswer,
   type TokenRate,
 } from './bus.ts'
 export { type LeaseCounters, type LeasedEntry, LeasedHash, type LeaseOptions } from './leased-hash.ts'
 export { createMemoryBus } from './memory/memory-bus.ts'
-export { type BusOptions, openBus } from './open-bus.ts'
+export { askRedis, type BusOptions, openBus } from './open-bus.ts'
+export type { RedisFacts } from './redis/probe-redis.ts'

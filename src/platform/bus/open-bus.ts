@@ -1,5 +1,6 @@
-import type { Bus } from './bus.ts'
+import type { Bus, BusOutcome } from './bus.ts'
 import { createMemoryBus } from './memory/memory-bus.ts'
+import type { RedisFacts } from './redis/probe-redis.ts'
 
 export interface BusOptions {
   /** `redis://…` or `rediss://…`; empty: this process is alone, and its memory will do. */
@@ -12,6 +13,12 @@ export interface BusOptions {
 
 /** A start waits so long for Redis, then goes on without: the bus is degraded until Redis is there. */
 const START_WAIT_MS = 2_000
+
+/** Asks a Redis how it is, once; the refusal says why it does not answer. */
+export async function askRedis(url: string): Promise<BusOutcome<RedisFacts>> {
+  const { probeRedis } = await import('./redis/probe-redis.ts')
+  return probeRedis(url)
+}
 
 /** Opens the bus. Never fails; whether Redis answers, `status()` says. */
 export async function openBus({ url, prefix, name }: BusOptions): Promise<Bus> {

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
-import { Pool, types } from 'pg'
-import { AppError } from '../../kernel/index.ts'
+import { DatabaseError, Pool, types } from 'pg'
+import { AppError, createDurations, type Durations, noteDuration } from '../../kernel/index.ts'
 import type { ComponentHealth } from '../http.ts'
 import type { Logger } from '../logging.ts'
 import type { Tables } from './tables.ts'
@@ -13,10 +13,24 @@ export interface Database {
   readonly url: string
   /** True when the server is a child of this program. */
   readonly embedded: boolean
+  stats(): DatabaseStats
   /** Asks the database and answers within two seconds, whatever its state. */
   health(): Promise<ComponentHealth>
   /** Waits for what is under way, closes all connections, and stops an embedded server. */
   close(): Promise<void>
+}
+
+/** Totals are since it was opened. */
+export interface DatabaseStats {
+  readonly open: number
+  readonly idle: number
+  readonly limit: number
+  /** Who waits for a free connection. */
+  readonly waiting: number
+  /** Statements that were answered, and how long they took. */
+  readonly statements: Durations
+  /** Statements that failed, but for those that a constraint of the tables refused; and idle connections that broke. */
+  readonly errors: number
 }
 
 export interface ConnectionSettings {
@@ -44,6 +58,7 @@ const rowTypes = {
 }
 
 export interface Connected {
+  readonly stats: () => DatabaseStats
   readonly db: Kysely<Tables>
   readonly pool: Pool
 }
@@ -60,9 +75,38 @@ export function connect(url: string, settings: ConnectionSettings, logger: Logge
     keepAlive: true,
     types: rowTypes,
   })
+  const statements = createDurations()
+  let errors = 0
   // Idle connections end with the server. The pool drops them and opens new ones; without a listener it would throw.
-  pool.on('error', (err) => logger.warn({ err }, 'database.connection_lost'))
-  return { pool, db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) }
+  pool.on('error', (err) => {
+    errors++
+    logger.warn({ err }, 'database.connection_lost')
+  })
+  // One that breaks while it is in use says so twice: to whoever waits for its answer, and here.
+  pool.on('connect', (client) => {
+    client.on('error', () => {})
+  })
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    log: (entry) => {
+      if (entry.level === 'query') noteDuration(statements, entry.queryDurationMillis)
+      else if (!isRefusal(entry.error)) errors++
+    },
+  })
+  const stats = (): DatabaseStats => ({
+    open: pool.totalCount,
+    idle: pool.idleCount,
+    limit: settings.poolSize,
+    waiting: pool.waitingCount,
+    statements,
+    errors,
+  })
+  return { pool, db, stats }
+}
+
+/** SQLSTATE class 23: the tables' own rules, which whoever asked knows how to take. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code?.startsWith('23') === true
 }
 
 /** Closes all connections when what is under way has ended. */

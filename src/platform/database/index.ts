@@ -1,5 +1,6 @@
 /** The door of the database: open it, or start to; its types; its migrations. */
-export type { ConnectionSettings, Database } from './database.ts'
+export type { ConnectionSettings, Database, DatabaseStats } from './database.ts'
+export { hasEmbeddedDatabase, type InspectedDatabase, inspectDatabase } from './inspect-database.ts'
 export {
   MIGRATIONS_FOLDER,
   type MigrateReport,

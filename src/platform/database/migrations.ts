@@ -24,7 +24,7 @@ export interface MigrateReport {
   readonly applied: readonly string[]
 }
 
-interface AppliedRow {
+export interface AppliedRow {
   readonly number: number
   readonly name: string
   readonly checksum: string
@@ -92,7 +92,7 @@ async function migrateLocked(client: Client, migrations: readonly Migration[]): 
 }
 
 /** What is still to be applied; throws when what was applied does not fit what this program has. */
-function planMigrations(
+export function planMigrations(
   applied: readonly AppliedRow[],
   migrations: readonly Migration[],
 ): readonly Migration[] {

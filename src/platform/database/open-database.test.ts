@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -51,6 +52,20 @@ describe.each([
         expect((await sql`SELECT 1 AS one`.execute(db)).rows).toEqual([{ one: 1 }])
         expect(await health()).toMatchObject({ status: 'ok' })
       }
+      await close()
+    })
+
+    test('a connection that breaks within a transaction fails that alone', async () => {
+      const { db, close } = await openDatabase(options())
+      const broken = db.transaction().execute(async (tx) => {
+        const { rows } = await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(tx)
+        await sql`SELECT pg_terminate_backend(${rows[0]?.pid})`.execute(db)
+        // The server's word arrives while nobody waits for an answer.
+        await sleep(200)
+        await sql`SELECT 1`.execute(tx)
+      })
+      await expect(broken).rejects.toThrow()
+      expect((await sql`SELECT 1 AS one`.execute(db)).rows).toEqual([{ one: 1 }])
       await close()
     })
 

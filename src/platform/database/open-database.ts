@@ -118,6 +118,7 @@ async function openAt(
     db,
     url,
     embedded: server.embedded,
+    stats: connected.stats,
     health: () => healthOf(pool, server.embedded),
     close: async () => {
       await disconnect(connected)

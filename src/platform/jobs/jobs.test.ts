@@ -206,6 +206,47 @@ test('jobs of a worker that was killed run again, and each has its effect exactl
   expect(await effects()).toEqual(words)
 })
 
+test('what was given up is shown by pages, and one of it is tried again or forgotten', async () => {
+  const queue = { ...EFFECTS, maxRetries: 0 }
+  const jobs = await start({ queues: [queue] })
+  let isMended = false
+  await jobs.work(
+    queue,
+    async (job) => {
+      if (!isMended) return refused({ code: 'NOT_NOW', text: `not ${job.data.word}` })
+      return doEffect(database, job)
+    },
+    { pollSeconds: 1 },
+  )
+  for (const word of ['one', 'two', 'three']) {
+    await jobs.enqueue(undefined, queue, { word })
+    await vi.waitFor(async () => expect((await jobs.failures())[0]?.reason).toBe(`not ${word}`), PATIENCE)
+  }
+  const [newest, ...others] = await jobs.failures()
+  expect(others).toHaveLength(2)
+  expect(await jobs.failures({ limit: 1 })).toEqual([newest])
+  expect(await jobs.failures({ after: newest!.id })).toEqual(others)
+  expect(await jobs.failures({ queue: 'another' })).toEqual([])
+  isMended = true
+  expect(await jobs.retry(newest!.id)).toBe(true)
+  expect(await jobs.remove(others[0]!.id)).toBe(true)
+  await vi.waitFor(async () => expect(await effects()).toEqual(['three']), PATIENCE)
+  expect(await jobs.failures()).toEqual([others[1]])
+  expect(await jobs.retry(newest!.id)).toBe(false)
+  expect(await jobs.remove(others[0]!.id)).toBe(false)
+})
+
+test('a schedule says when it is due next', async () => {
+  const jobs = await start()
+  await jobs.schedule(EFFECTS, '5 0 * * *', { word: 'midnight' })
+  const [schedule, ...others] = await jobs.schedules()
+  expect(others).toEqual([])
+  expect(schedule).toMatchObject({ queue: 'test.effects', cron: '5 0 * * *', timeZone: 'UTC' })
+  const next = new Date(schedule?.nextRunMs ?? 0)
+  expect([next.getUTCHours(), next.getUTCMinutes()]).toEqual([0, 5])
+  expect(next.getTime()).toBeGreaterThan(Date.now() - 1_000)
+})
+
 test('a worker goes on after the database was away', async () => {
   const server = await startTestServer()
   const own = await openDatabase({

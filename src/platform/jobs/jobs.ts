@@ -3,6 +3,13 @@ import { fromKysely, PgBoss } from 'pg-boss'
 import { AppError } from '../../kernel/index.ts'
 import type { Database, Tables } from '../database/index.ts'
 import type { Logger } from '../logging.ts'
+import {
+  type DeadLetter,
+  deadLettersOf,
+  type FailurePage,
+  failuresOf,
+  queueOfDeadLetter,
+} from './dead-letters.ts'
 import { jobIdOf } from './job-id.ts'
 import {
   type AnyJobQueue,
@@ -41,6 +48,14 @@ export interface Jobs {
   deadLetters(queue: AnyJobQueue, limit?: number): Promise<readonly DeadLetter[]>
   /** Puts at most `limit` (100) dead letters back into their queue, with all their tries; returns how many. */
   redrive(queue: AnyJobQueue, limit?: number): Promise<number>
+  /** When jobs are put in by the clock, by all processes of the program. */
+  schedules(): Promise<readonly JobSchedule[]>
+  /** The jobs of all queues that were given up, the newest first. */
+  failures(page?: FailurePage): Promise<readonly DeadLetter[]>
+  /** Puts one dead letter back into its queue, with all its tries; false when there is none with this id. */
+  retry(deadLetterId: string): Promise<boolean>
+  /** Forgets one dead letter; false when there is none with this id. */
+  remove(deadLetterId: string): Promise<boolean>
   /** Takes no more jobs, waits half a minute for those that run, and leaves the rest to others. */
   stop(): Promise<void>
 }
@@ -80,13 +95,15 @@ export interface QueueStats {
   readonly oldestWaitingMs: number
 }
 
-export interface DeadLetter {
-  readonly id: string
-  readonly key: string | undefined
-  readonly data: unknown
-  /** Why it failed the last time. */
-  readonly reason: string
-  readonly sinceMs: number
+/** When jobs are put into a queue by the clock. */
+export interface JobSchedule {
+  readonly queue: string
+  /** Tells several schedules of one queue apart. */
+  readonly key: string
+  readonly cron: string
+  readonly timeZone: string
+  /** Unix time in milliseconds; undefined when there is none any more. */
+  readonly nextRunMs: number | undefined
 }
 
 export interface JobsDeps {
@@ -112,7 +129,7 @@ const DEFAULT_POLL_SECONDS = 5
 const BATCHES = 2
 const MIN_BATCH_SIZE = 2
 const STOP_TIMEOUT_MS = 30_000
-const DEFAULT_PAGE = 100
+const DEFAULT_REDRIVEN = 100
 
 /** Connects the job runner and makes the queues; jobs run from the first `work` on. */
 export async function startJobs(deps: JobsDeps): Promise<Jobs> {
@@ -177,8 +194,20 @@ export async function startJobs(deps: JobsDeps): Promise<Jobs> {
       boss.schedule(known(queue), cron, bounded(data), { tz: timeZone, key, missed: 'once' }),
     unschedule: (queue, key = '') => boss.unschedule(known(queue), key),
     stats: () => statsOf(database, [...names]),
-    deadLetters: (queue, limit = DEFAULT_PAGE) => deadLettersOf(database, known(queue), limit),
-    redrive: (queue, limit = DEFAULT_PAGE) => boss.redrive(deadLetterName(known(queue)), { limit }),
+    deadLetters: (queue, limit) => deadLettersOf(database, known(queue), limit),
+    redrive: (queue, limit = DEFAULT_REDRIVEN) => boss.redrive(deadLetterName(known(queue)), { limit }),
+    schedules: () => schedulesOf(boss, names),
+    failures: (page = {}) => failuresOf(database, [...names], page),
+    retry: async (id) => {
+      const queue = await queueOfDeadLetter(database, [...names], id)
+      return queue !== undefined && (await boss.redrive(deadLetterName(queue), { ids: [id] })) === 1
+    },
+    remove: async (id) => {
+      const queue = await queueOfDeadLetter(database, [...names], id)
+      if (queue === undefined) return false
+      await boss.deleteJob(deadLetterName(queue), id)
+      return true
+    },
     stop: () => boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS }),
   }
 }
@@ -244,24 +273,15 @@ async function statsOf({ db }: Database, names: readonly string[]): Promise<read
   })
 }
 
-async function deadLettersOf({ db }: Database, name: string, limit: number): Promise<readonly DeadLetter[]> {
-  const { rows } = await sql<{
-    id: string
-    key: string | null
-    data: unknown
-    reason: string | null
-    since: Date
-  }>`
-    SELECT id, singleton_key AS key, data, source_output->>'message' AS reason, created_on AS since
-    FROM pgboss.job
-    WHERE name = ${deadLetterName(name)} AND state IN ('created', 'retry')
-    ORDER BY created_on, id
-    LIMIT ${limit}`.execute(db)
-  return rows.map(({ id, key, data, reason, since }) => ({
-    id,
-    key: key ?? undefined,
-    data,
-    reason: reason ?? '',
-    sinceMs: since.getTime(),
-  }))
+async function schedulesOf(boss: PgBoss, names: ReadonlySet<string>): Promise<readonly JobSchedule[]> {
+  const schedules = await boss.getSchedules()
+  return schedules
+    .filter(({ name }) => names.has(name))
+    .map(({ name, key, cron, timezone }) => ({
+      queue: name,
+      key,
+      cron,
+      timeZone: timezone,
+      nextRunMs: boss.previewSchedule(cron, { tz: timezone, count: 1 })[0]?.getTime(),
+    }))
 }

@@ -20,6 +20,7 @@ export const addressRate = definePolicy({
         if (origin !== 'client' || exempt.has(address) || lists.isUnlimitedIp(address)) return undefined
         return buckets.take(address, clock.nowMs()) ? undefined : TOO_FAST
       },
+      remembered: () => buckets.size,
     }
   },
 })

@@ -124,3 +124,14 @@ test('requests at a time and events that wait are bounded, and nobody who waits 
   expect(await Promise.all(judging.slice(0, 5))).toEqual(Array(5).fill(undefined))
   expect(most).toBe(2)
 })
+
+test('what was decided without it is counted, as are its failures', async () => {
+  const { judge } = await relayAsking(byContent, { breakAfterFailures: 2 })
+  const hook = () => running?.state().outside.hook
+  await judge('accept')
+  expect(hook()).toMatchObject({ up: 1, waiting: 0, unanswered: 0, failures: 0 })
+  await judge('broken')
+  await judge('broken')
+  await judge('accept')
+  expect(hook()).toMatchObject({ up: 0, waiting: 0, unanswered: 3, failures: 2 })
+})

@@ -8,7 +8,14 @@ import {
   verdictOfAnswer,
   verdictWithout,
 } from './outside-answer.ts'
-import { definePolicy, type LatePolicy, type PolicyDeps, type Verdict, type WriteContext } from './policy.ts'
+import {
+  definePolicy,
+  type LatePolicy,
+  type OutsideStats,
+  type PolicyDeps,
+  type Verdict,
+  type WriteContext,
+} from './policy.ts'
 
 const MAX_ANSWER_BYTES = 16 * 1024
 
@@ -32,6 +39,8 @@ class HookPolicy implements LatePolicy {
   #running = 0
   #failures = 0
   #brokenUntilMs = 0
+  #allFailures = 0
+  #unanswered = 0
 
   constructor(settings: HookSettings, deps: PolicyDeps) {
     this.#settings = settings
@@ -40,12 +49,24 @@ class HookPolicy implements LatePolicy {
   }
 
   judge(event: NostrEvent, context: WriteContext): Verdict | Promise<Verdict> {
-    const { whenUnavailable, maxConcurrent } = this.#settings
-    if (this.#deps.clock.nowMs() < this.#brokenUntilMs) return verdictWithout(whenUnavailable)
+    const { maxConcurrent } = this.#settings
+    if (this.#isBroken()) return this.#without()
     if (this.#running < maxConcurrent) return this.#ask(event, context)
     const { promise: turn, resolve } = Promise.withResolvers<void>()
-    if (!this.#turns.push(resolve)) return verdictWithout(whenUnavailable)
+    if (!this.#turns.push(resolve)) return this.#without()
     return turn.then(() => this.#ask(event, context))
+  }
+
+  outside(): OutsideStats {
+    const { maxWaiting, maxConcurrent } = this.#settings
+    return {
+      up: this.#isBroken() ? 0 : 1,
+      waiting: this.#turns.size + this.#running,
+      maxWaiting: maxWaiting + maxConcurrent,
+      unanswered: this.#unanswered,
+      failures: this.#allFailures,
+      starts: 0,
+    }
   }
 
   close(): void {
@@ -53,9 +74,8 @@ class HookPolicy implements LatePolicy {
   }
 
   async #ask(event: NostrEvent, context: WriteContext): Promise<Verdict> {
-    const { whenUnavailable } = this.#settings
     // Those who waited while it broke are not asked about any more.
-    if (this.#deps.clock.nowMs() < this.#brokenUntilMs) return this.#next(verdictWithout(whenUnavailable))
+    if (this.#isBroken()) return this.#next(this.#without())
     this.#running++
     try {
       const answer = await this.#post(outsideQuestion(event, context))
@@ -63,11 +83,20 @@ class HookPolicy implements LatePolicy {
       return verdictOfAnswer(answer)
     } catch (error) {
       this.#failed(error)
-      return verdictWithout(whenUnavailable)
+      return this.#without()
     } finally {
       this.#running--
       this.#next(undefined)
     }
+  }
+
+  #isBroken(): boolean {
+    return this.#deps.clock.nowMs() < this.#brokenUntilMs
+  }
+
+  #without(): Verdict {
+    this.#unanswered++
+    return verdictWithout(this.#settings.whenUnavailable)
   }
 
   #next(verdict: Verdict): Verdict {
@@ -96,6 +125,7 @@ class HookPolicy implements LatePolicy {
 
   #failed(error: unknown): void {
     const { breakAfterFailures, breakSeconds } = this.#settings
+    this.#allFailures++
     if (this.#ending.signal.aborted || ++this.#failures < breakAfterFailures) return
     this.#failures = 0
     this.#brokenUntilMs = this.#deps.clock.nowMs() + breakSeconds * 1_000

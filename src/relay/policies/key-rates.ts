@@ -24,6 +24,7 @@ export const keyRate = definePolicy({
       stage: 'after-signature',
       judge: ({ pubkey }, context) =>
         isSpared(context) || buckets.take(pubkey, clock.nowMs()) ? undefined : TOO_MANY,
+      remembered: () => buckets.size,
     }
   },
 })
@@ -50,6 +51,7 @@ export const kindRates = definePolicy({
         }
         return undefined
       },
+      remembered: () => rates.reduce((sum, { buckets }) => sum + buckets.size, 0),
     }
   },
 })

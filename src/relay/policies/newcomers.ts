@@ -50,6 +50,10 @@ class NewcomerPolicy implements LatePolicy {
     return this.#ask(event.pubkey, context.nowSeconds)
   }
 
+  remembered(): number {
+    return this.#known.size
+  }
+
   async #ask(pubkey: string, nowSeconds: number): Promise<Verdict> {
     this.#openQuestions++
     try {

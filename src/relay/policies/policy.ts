@@ -25,11 +25,31 @@ export interface WriteContext {
 export type Verdict =
   | undefined
   /** `OK false` with this text, which begins with a standard prefix. */
-  | { readonly do: 'refuse'; readonly text: string }
+  | {
+      readonly do: 'refuse'
+      readonly text: string
+      /** No later time changes that while the settings stay as they are: whoever fetched it need not fetch it again. */
+      readonly isForGood?: true
+    }
   /** `OK true`, and nothing else happens: its author is not to notice. */
   | { readonly do: 'pretend' }
   /** It waits for a moderator, who reads `why`. */
   | { readonly do: 'hold'; readonly why: string }
+
+/** Somebody outside who decides. Totals are since the rule came into force. */
+export interface OutsideStats {
+  /** 1 while it can be asked, 0 while it is down, or given up for a time. */
+  readonly up: number
+  /** Events that wait for an answer, and how many may. */
+  readonly waiting: number
+  readonly maxWaiting: number
+  /** Events that were decided without it. */
+  readonly unanswered: number
+  /** Times that it failed: a program ended or hung, a request had no answer. */
+  readonly failures: number
+  /** Times that a program was started. */
+  readonly starts: number
+}
 
 interface PolicyBase {
   readonly name: string
@@ -38,6 +58,10 @@ interface PolicyBase {
    * only rules of format and time, and those that keep the relay alive, do.
    */
   readonly judgesVanish?: boolean
+  /** What it remembers: entries, where it remembers more than its settings. */
+  remembered?(): number
+  /** How the program or service is doing that it asks, where it asks one. */
+  outside?(): OutsideStats
   /** Ends timers and processes. */
   close?(): void
 }

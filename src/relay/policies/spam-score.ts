@@ -3,6 +3,7 @@
  * nothing is looked up elsewhere. It finds what is sent in numbers, and advertising; it does not find a well-written lie.
  */
 import { createHash } from 'node:crypto'
+import { SPAM_SIGN_WEIGHTS, type SpamTextSign, spamSignsOf } from '../../events/index.ts'
 import type { NostrEvent } from '../../nostr/index.ts'
 import { RecentMap } from './recent-map.ts'
 
@@ -15,33 +16,20 @@ const REPEAT_WINDOW_SECONDS = 3 * 86_400
 /** Only the beginning of a long text is looked at. */
 const LOOKED_AT_CHARACTERS = 4_096
 
-/** What each sign adds. 1 is meant as "probably spam". */
-export const SPAM_WEIGHTS = {
+/** What repeats add, in hundredths, to the signs of the text itself (`events/search/spam-signs.ts`). */
+const REPEAT_WEIGHTS = {
   /** The same text from another key: from the third time on. */
-  repeatedByOthers: 0.95,
+  repeatedByOthers: 95,
   /** Once before. */
-  repeatedOnce: 0.5,
-  /** An invitation to a messenger, or a shortened link. */
-  leadsElsewhere: 0.5,
-  /** Words of advertising; each different one, up to three. */
-  advertisingWord: 0.25,
-  /** More than one link in a short text. */
-  manyLinks: 0.3,
-  /** More than ten mentions. */
-  manyMentions: 0.5,
-  /** More than five hashtags. */
-  manyHashtags: 0.4,
-  /** Characters that are not seen, amid others. */
-  hiddenCharacters: 0.3,
-  /** A long run without any space that is no link: random letters. */
-  gibberish: 0.4,
-  /** HTML, which no Nostr client shows. */
-  markup: 0.3,
+  repeatedOnce: 50,
 } as const
 
-export type SpamSign = keyof typeof SPAM_WEIGHTS
+export type SpamSign = SpamTextSign | keyof typeof REPEAT_WEIGHTS
+
+const WEIGHTS: Readonly<Record<SpamSign, number>> = { ...SPAM_SIGN_WEIGHTS, ...REPEAT_WEIGHTS }
 
 export interface SpamScore {
+  /** In hundredths. */
   readonly score: number
   /** The signs that were found, for the moderator. */
   readonly signs: readonly SpamSign[]
@@ -59,11 +47,16 @@ export class SpamScorer {
 
   score(event: Pick<NostrEvent, 'pubkey' | 'content' | 'tags'>, nowSeconds: number): SpamScore {
     const text = event.content.slice(0, LOOKED_AT_CHARACTERS)
-    const signs = signsOf(text, event.tags)
+    const signs: SpamSign[] = spamSignsOf(event)
     const repeats = this.#repeats(text, event.pubkey, nowSeconds)
     if (repeats >= 2) signs.push('repeatedByOthers')
     else if (repeats === 1) signs.push('repeatedOnce')
-    return { score: signs.reduce((sum, sign) => sum + SPAM_WEIGHTS[sign], 0), signs }
+    return { score: signs.reduce((sum, sign) => sum + WEIGHTS[sign], 0), signs }
+  }
+
+  /** Texts that it remembers. */
+  get seen(): number {
+    return this.#seen.size
   }
 
   /** How often other keys have said this before. One key that repeats itself is held by the rates. */
@@ -91,64 +84,8 @@ export class SpamScorer {
 }
 
 const LINK = /https?:\/\/[^\s]+/giu
-const ELSEWHERE =
-  /\b(?:t\.me|telegram\.me|wa\.me|chat\.whatsapp\.com|discord\.gg|bit\.ly|tinyurl\.com|goo\.gl|is\.gd|cutt\.ly)\/|telegram|wechat|whats ?app|微信|电报|tg群/iu
 const MENTION = /(?:nostr:)?n(?:pub|profile)1[02-9ac-hj-np-z]{20,}|#\[\d+\]/giu
-const HASHTAG = /(?:^|\s)#[\p{L}\p{N}_]+/gu
-const HIDDEN = /[\u200B\u2060\u2062-\u2064\u202A-\u202E\u{E0000}-\u{E007F}]/gu
-const LONG_RUN = /[A-Za-z0-9+/=]{120,}/u
-const PREFIXED = /\b(?:lnbc|lnurl|npub|nprofile|nevent|naddr|note|cashu|bc)/iu
-const MARKUP = /<(?:a|img|script|iframe|div|br)\b[^>]{0,500}>/iu
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Hangul}]/u
-
-const ADVERTISING: readonly RegExp[] = [
-  /airdrop|空投|红包|紅包/iu,
-  /free (?:money|crypto|bitcoin|btc|eth|usdt)|免费|免費/iu,
-  /referral|invit(?:e|ation) code|邀请码|邀請碼/iu,
-  /click (?:here|on the link|the link|below)|点击|點擊/iu,
-  /casino|博彩|赌|betting|slot games?/iu,
-  /usdt|imtoken|trust ?wallet/iu,
-  /onlyfans|porn|nude|escort|约炮|黑丝|无码|高清/iu,
-  /guaranteed|double your|100% profit|earn \$|passive income|日赚|赚钱/iu,
-  /加入|扫码|下载|群聊|社群|社区群/iu,
-  /广告|廣告|刷粉|接单|自助平台|加v/iu,
-  /buy followers|cheap followers|promo(?:tion)? code|limited (?:time )?offer/iu,
-  /giving away|sending you|claim your/iu,
-]
-
-function signsOf(text: string, tags: NostrEvent['tags']): SpamSign[] {
-  const signs: SpamSign[] = []
-  const links = countOf(text, LINK)
-  const words = text.replaceAll(LINK, ' ')
-  if (ELSEWHERE.test(text)) signs.push('leadsElsewhere')
-  for (const finds of advertisingIn(text)) signs.push(finds)
-  if (links > 1 && words.length < links * 80) signs.push('manyLinks')
-  if (Math.max(countOf(text, MENTION), countTags(tags, 'p')) > 10) signs.push('manyMentions')
-  if (Math.max(countOf(text, HASHTAG), countTags(tags, 't')) > 5) signs.push('manyHashtags')
-  if (countOf(text, HIDDEN) > 3) signs.push('hiddenCharacters')
-  if (LONG_RUN.test(words) && !PREFIXED.test(words)) signs.push('gibberish')
-  if (MARKUP.test(text)) signs.push('markup')
-  return signs
-}
-
-/** One sign for each kind of advertising, at most three. */
-function advertisingIn(text: string): readonly SpamSign[] {
-  return ADVERTISING.filter((pattern) => pattern.test(text))
-    .slice(0, 3)
-    .map(() => 'advertisingWord')
-}
-
-function countOf(text: string, pattern: RegExp): number {
-  let count = 0
-  for (const _ of text.matchAll(pattern)) count++
-  return count
-}
-
-function countTags(tags: NostrEvent['tags'], wanted: string): number {
-  let count = 0
-  for (const [name] of tags) if (name === wanted) count++
-  return count
-}
 
 /** What stays the same when a machine varies a text: letters only, without links and numbers. */
 function skeletonOf(text: string): string {

@@ -3,7 +3,14 @@ import type { NostrEvent } from '../../nostr/index.ts'
 import type { PolicySettings } from '../settings.ts'
 import { outsideQuestion, verdictOfAnswer, verdictWithout } from './outside-answer.ts'
 import { PluginProcess } from './plugin-process.ts'
-import { definePolicy, type LatePolicy, type PolicyDeps, type Verdict, type WriteContext } from './policy.ts'
+import {
+  definePolicy,
+  type LatePolicy,
+  type OutsideStats,
+  type PolicyDeps,
+  type Verdict,
+  type WriteContext,
+} from './policy.ts'
 
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 60_000
@@ -32,6 +39,9 @@ class PluginPolicy implements LatePolicy {
   #pauseMs = FIRST_PAUSE_MS
   #restart: NodeJS.Timeout | undefined
   #isClosed = false
+  #starts = 0
+  #failures = 0
+  #unanswered = 0
 
   constructor(settings: PluginSettings, deps: PolicyDeps) {
     this.#settings = settings
@@ -43,10 +53,19 @@ class PluginPolicy implements LatePolicy {
 
   judge(event: NostrEvent, context: WriteContext): Verdict | Promise<Verdict> {
     const answer = this.#process?.ask(event.id, outsideQuestion(event, context))
-    if (answer === undefined) return verdictWithout(this.#settings.whenUnavailable)
-    return answer.then((given) =>
-      given === undefined ? verdictWithout(this.#settings.whenUnavailable) : verdictOfAnswer(given),
-    )
+    if (answer === undefined) return this.#without()
+    return answer.then((given) => (given === undefined ? this.#without() : verdictOfAnswer(given)))
+  }
+
+  outside(): OutsideStats {
+    return {
+      up: this.#process === undefined ? 0 : 1,
+      waiting: this.#process?.waiting ?? 0,
+      maxWaiting: this.#settings.maxWaiting,
+      unanswered: this.#unanswered,
+      failures: this.#failures,
+      starts: this.#starts,
+    }
   }
 
   close(): void {
@@ -57,7 +76,13 @@ class PluginPolicy implements LatePolicy {
     this.#process = undefined
   }
 
+  #without(): Verdict {
+    this.#unanswered++
+    return verdictWithout(this.#settings.whenUnavailable)
+  }
+
   #start(): void {
+    this.#starts++
     this.#startedAtMs = performance.now()
     const { command, timeoutMs, maxWaiting } = this.#settings
     this.#process = new PluginProcess({
@@ -70,6 +95,7 @@ class PluginPolicy implements LatePolicy {
 
   #failed(why: string): void {
     if (this.#isClosed) return
+    this.#failures++
     this.#process = undefined
     if (performance.now() - this.#startedAtMs > STEADY_AFTER_MS) this.#pauseMs = FIRST_PAUSE_MS
     const facts = { why, retryInMs: this.#pauseMs }

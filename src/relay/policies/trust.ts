@@ -48,6 +48,10 @@ class TrustPolicy implements LatePolicy {
     return this.#trusted.has(event.pubkey) ? undefined : this.#verdict
   }
 
+  remembered(): number {
+    return this.#trusted?.size ?? 0
+  }
+
   close(): void {
     clearInterval(this.#refreshing)
     this.#ending.abort()

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { createManualClock } from '../../kernel/index.ts'
 import { NOW_SECONDS, testContext, testDeps, testEvent, testSettings } from './testing/policy-kit.ts'
 import { wantedDifficulty } from './work.ts'
 import { createWritePolicies } from './write-policies.ts'
@@ -33,6 +34,23 @@ test('under load work is asked for and advertised, members do none, and it ends 
   expect(answers[0]).toBeDefined()
   expect(answers.at(-1)).toBeUndefined()
   expect(policies.minPowDifficulty).toBe(0)
+})
+
+test('what is advertised falls while nobody writes, too, and is what the next event is asked for', () => {
+  const clock = createManualClock(NOW_SECONDS * 1_000)
+  const policies = createWritePolicies(testSettings({ policies: { work } }), { ...testDeps(), clock })
+  const send = () =>
+    policies.judgeEarly(testEvent({ id: 'f'.repeat(64) }), testContext({ nowSeconds: clock.nowSeconds() }))
+  for (let index = 0; index < 300; index++) send()
+  clock.advanceSeconds(1)
+  expect(policies.minPowDifficulty).toBe(14)
+  expect(send()).toMatchObject({ text: expect.stringContaining('is less than 14') })
+  clock.advanceSeconds(12)
+  expect(policies.minPowDifficulty).toBe(2)
+  expect(send()).toMatchObject({ text: expect.stringContaining('is less than 2') })
+  clock.advanceSeconds(3_600)
+  expect(policies.minPowDifficulty).toBe(0)
+  expect(send()).toBeUndefined()
 })
 
 test('a request to join needs no work', () => {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../kernel/index.ts'
 import { difficulty, meetsDifficulty, type NostrEvent } from '../../nostr/index.ts'
 import { asksForStanding } from './kind-set.ts'
 import { definePolicy, type EarlyPolicy, type Verdict, type WriteContext } from './policy.ts'
@@ -17,7 +18,7 @@ export const work = definePolicy({
     if (minimum === 0 && maxDifficulty === 0) return undefined
     return { minimum, requireCommitment, startDifficulty, maxDifficulty, aboveEventsPerSecond }
   },
-  create: (settings) => new WorkPolicy(settings),
+  create: (settings, { clock }) => new WorkPolicy(settings, clock),
 })
 
 interface WorkSettings {
@@ -32,22 +33,31 @@ class WorkPolicy implements EarlyPolicy {
   readonly name = 'work'
   readonly stage = 'before-signature'
   readonly #settings: WorkSettings
+  readonly #clock: Clock
   readonly #rate = new EventRate()
   #difficulty: number
 
-  constructor(settings: WorkSettings) {
+  constructor(settings: WorkSettings, clock: Clock) {
     this.#settings = settings
+    this.#clock = clock
     this.#difficulty = settings.minimum
   }
 
+  /** What the next event will be asked for: it falls while none come, too. */
   minPowDifficulty(): number {
+    const nowSeconds = this.#clock.nowSeconds()
+    const isLater = nowSeconds > this.#rate.second
+    if (isLater && this.#settings.maxDifficulty > 0) this.#adapt(this.#rate.goTo(nowSeconds))
     return this.#difficulty
   }
 
   judge(event: NostrEvent, { origin, level, nowSeconds }: WriteContext): Verdict {
     if (origin !== 'client' || asksForStanding(event.kind)) return undefined
     const { minimum, requireCommitment, maxDifficulty } = this.#settings
-    if (maxDifficulty > 0 && this.#rate.count(nowSeconds)) this.#adapt()
+    if (maxDifficulty > 0) {
+      this.#adapt(this.#rate.goTo(nowSeconds))
+      this.#rate.count()
+    }
     // Members pay in other ways; only what is always asked for is asked of them.
     const bits = level >= 2 ? minimum : this.#difficulty
     if (meetsDifficulty(event, bits, { requireCommitment })) return undefined
@@ -57,11 +67,13 @@ class WorkPolicy implements EarlyPolicy {
   }
 
   /** Up at once, down by one bit a second, so that who works on an event now is not asked for more too often. */
-  #adapt(): void {
+  #adapt(passedSeconds: number): void {
+    // Within a second the average stays as it is.
+    if (passedSeconds === 0) return
     const wanted = wantedDifficulty(this.#rate.perSecond, this.#settings)
     this.#difficulty = Math.max(
       wanted,
-      Math.min(this.#difficulty - 1, this.#settings.maxDifficulty),
+      Math.min(this.#difficulty - passedSeconds, this.#settings.maxDifficulty),
       this.#settings.minimum,
     )
   }
@@ -84,12 +96,24 @@ class EventRate {
   readonly #slots = new Uint32Array(WINDOW_SECONDS)
   #second = 0
 
-  /** Counts one event; true when a new second has begun, and with it a new average. */
-  count(nowSeconds: number): boolean {
+  /** Unix time of the second that is being counted. */
+  get second(): number {
+    return this.#second
+  }
+
+  /**
+   * Goes to a second. Returns how many have passed since the last call; then there is a new average. A clock that was set back
+   * begins anew, as if a second had passed.
+   */
+  goTo(nowSeconds: number): number {
     const passed = nowSeconds - this.#second
     if (passed !== 0) this.#turn(passed, nowSeconds)
-    this.#slots[nowSeconds % WINDOW_SECONDS]!++
-    return passed !== 0
+    return passed < 0 ? 1 : passed
+  }
+
+  /** Counts one event of this second. */
+  count(): void {
+    this.#slots[this.#second % WINDOW_SECONDS]!++
   }
 
   get perSecond(): number {

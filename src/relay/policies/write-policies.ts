@@ -15,6 +15,7 @@ import { newcomers } from './newcomers.ts'
 import type {
   EarlyPolicy,
   LatePolicy,
+  OutsideStats,
   PolicyDefinition,
   PolicyDeps,
   Verdict,
@@ -23,6 +24,7 @@ import type {
 } from './policy.ts'
 import { privateMessages } from './private-messages.ts'
 import { protectedEvents } from './protected.ts'
+import { retentionAge } from './retention.ts'
 import { spam } from './spam.ts'
 import { strfryPlugin } from './strfry-plugin.ts'
 import { tagCount } from './tags.ts'
@@ -43,6 +45,7 @@ const DEFINITIONS: readonly PolicyDefinition[] = [
   contentLength,
   kindLimits,
   timeWindow,
+  retentionAge,
   expiry,
   privateMessages,
   work,
@@ -67,6 +70,13 @@ export interface PolicyCount {
   held: number
 }
 
+/** What policies keep at the moment, by name of the policy; only those that keep anything. */
+export interface PolicyState {
+  /** Entries: known keys, seen texts, trusted keys. */
+  readonly remembered: Readonly<Record<string, number>>
+  readonly outside: Readonly<Record<string, OutsideStats>>
+}
+
 /** Everything that decides about EVENTs before they are stored. */
 export interface WritePolicies {
   /** What can be told before the signature was checked. Never waits. */
@@ -77,6 +87,7 @@ export interface WritePolicies {
   readonly minPowDifficulty: number
   /** By name of the policy. */
   stats(): Readonly<Record<string, Readonly<PolicyCount>>>
+  state(): PolicyState
   /**
    * Takes new settings. Policies whose own settings stay the same go on as they are, with what they know.
    *
@@ -175,6 +186,22 @@ class PolicyChain implements WritePolicies {
 
   stats(): Readonly<Record<string, Readonly<PolicyCount>>> {
     return Object.fromEntries([...this.#counts].map(([name, count]) => [name, { ...count }]))
+  }
+
+  state(): PolicyState {
+    const policies = [...this.#chain.made.values()].map(({ policy }) => policy)
+    return {
+      remembered: Object.fromEntries(
+        policies.flatMap((policy) =>
+          policy.remembered === undefined ? [] : [[policy.name, policy.remembered()] as const],
+        ),
+      ),
+      outside: Object.fromEntries(
+        policies.flatMap((policy) =>
+          policy.outside === undefined ? [] : [[policy.name, policy.outside()] as const],
+        ),
+      ),
+    }
   }
 
   reload(settings: RelaySettings): void {

@@ -108,6 +108,10 @@ describe.skipIf(!isRedisInstalled)('over Redis', () => {
     expect((await listAll(one.registry)).map(({ id }) => id)).toEqual(['one-1', 'two-1'])
     expect((await granted(two.registry.find('one-1')))?.processId).toBe('one')
     expect(await granted(two.registry.size())).toBe(2)
+    one.connect('one-1', 'one-2', 'one-3')
+    await one.feed.writeNow()
+    expect(await granted(two.registry.sizeOfOthers())).toBe(3)
+    expect(await granted(one.registry.sizeOfOthers())).toBe(1)
 
     const [heardByOne, heardByTwo] = [[] as CloseRequest[], [] as CloseRequest[]]
     one.registry.onClose((request) => heardByOne.push(request))
@@ -140,6 +144,7 @@ describe.skipIf(!isRedisInstalled)('over Redis', () => {
     await dying.bus.close()
     // Before anybody has swept, they are not shown any more.
     await eventually(async () => (await granted(living.registry.size())) === 1)
+    expect(await granted(living.registry.sizeOfOthers())).toBe(0)
     expect((await listAll(living.registry)).map(({ id }) => id)).toEqual(['living-1'])
     expect(await granted(living.registry.find('dying-1'))).toBeUndefined()
     // And the next round of any process leaves no trace of them.

@@ -98,10 +98,19 @@ export class BusRegistry implements ConnectionRegistry {
     return found.ok ? accepted(found.value[0]) : found
   }
 
-  async size(): Promise<BusOutcome<number>> {
+  size(): Promise<BusOutcome<number>> {
+    return this.#sizeOf(() => true)
+  }
+
+  sizeOfOthers(): Promise<BusOutcome<number>> {
+    return this.#sizeOf((owner) => owner !== this.#processId)
+  }
+
+  async #sizeOf(isMeant: (owner: string) => boolean): Promise<BusOutcome<number>> {
     const living = await this.#lease.owners()
     if (!living.ok) return living
-    const sizes = await allOf(living.value.map((owner) => this.#bus.setSize(keys.connectionsOf(owner))))
+    const meant = living.value.filter(isMeant)
+    const sizes = await allOf(meant.map((owner) => this.#bus.setSize(keys.connectionsOf(owner))))
     return sizes.ok ? accepted(sizes.value.reduce((sum, size) => sum + size, 0)) : sizes
   }
 

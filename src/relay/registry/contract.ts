@@ -47,6 +47,7 @@ export function describeRegistryContract(name: string, makeRegistry: () => Promi
       expect(sorted(await granted(registry.find('c1')))).toEqual(facts)
       expect((await listAll(registry)).map(sorted)).toEqual([facts, registeredConnection({ id: 'c2' })])
       expect(await granted(registry.size())).toBe(2)
+      expect(await granted(registry.sizeOfOthers())).toBe(0)
       expect(await granted(registry.find('c3'))).toBeUndefined()
     })
 

@@ -42,6 +42,7 @@ export function createMemoryRegistry(): ConnectionRegistry {
     },
     find: async (id) => accepted(connections.get(id)),
     size: async () => accepted(connections.size),
+    sizeOfOthers: async () => accepted(0),
     close: async (request) => {
       if (!connections.has(request.connectionId)) return refused(unknownConnection(request.connectionId))
       for (const listener of listeners) listener(request)

@@ -73,6 +73,8 @@ export interface ConnectionRegistry {
   find(id: string): Promise<BusOutcome<RegisteredConnection | undefined>>
   /** How many connections there are. */
   size(): Promise<BusOutcome<number>>
+  /** How many of them other processes hold: what a limit on all of them has to know beside the own ones. */
+  sizeOfOthers(): Promise<BusOutcome<number>>
   /** Asks the process that holds the connection to close it. Accepted means that it was told, not that it was done. */
   close(request: CloseRequest): Promise<Outcome<void, BusRefusal | UnknownConnection>>
   /** Called when somebody wants a connection of this process closed. Returns how to stop listening. */

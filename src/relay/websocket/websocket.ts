@@ -21,12 +21,22 @@ export interface WebSocketHandler<Session> {
   onDrain(connection: WebSocketConnection<Session>): void
 }
 
+/** Decides when what came is read. */
+export interface Inbox<Session> {
+  /** `bytes[0 … length)` came, and are overwritten by what comes next: hands them to `read`, now or a copy of them later. */
+  receive(connection: WebSocketConnection<Session>, bytes: Buffer, length: number): void
+  /** The peer sends no more. True when something is unread: then the inbox calls `ended` after it. */
+  end(connection: WebSocketConnection<Session>): boolean
+}
+
 /** What all connections of a thread have in common. */
 export interface WebSocketShared<Session> {
   readonly handler: WebSocketHandler<Session>
   readonly flusher: Flusher
   /** Left out, each read is an ordinary 'data' event. */
   readonly reads?: SharedReads
+  /** Left out, everything is read as it comes. */
+  readonly inbox?: Inbox<Session>
   /** A longer message closes the connection with 1009. */
   readonly maxMessageBytes: number
   /** See `WebSocketHandler.onDrain`. */
@@ -87,7 +97,8 @@ export class WebSocketConnection<Session> implements Flushable {
       this[owner].receive(buffer, length)
     },
     end(this: OwnedSocket) {
-      this[owner].handleEnd()
+      const connection = this[owner]
+      if (connection.shared.inbox?.end(connection) !== true) connection.ended()
     },
     // A reset or a failed write; 'close' follows and says the rest.
     error() {},
@@ -174,6 +185,17 @@ export class WebSocketConnection<Session> implements Flushable {
    */
   sendFrames(bytes: Buffer): void {
     if (this.state === 'open') this.enqueue(bytes)
+  }
+
+  /** Reads `bytes[0 … length)`, which came; for the inbox. Unmasks them where they lie. */
+  read(bytes: Buffer, length: number): void {
+    this.decoder.push(bytes, length)
+  }
+
+  /** The peer ended its direction, with or without a close frame, and all was read: nothing more can come of it. */
+  ended(): void {
+    if (this.state === 'open') this.state = 'closing'
+    this.finish()
   }
 
   ping(): void {
@@ -283,7 +305,9 @@ export class WebSocketConnection<Session> implements Flushable {
   private receive(bytes: Buffer, length: number): void {
     this.bytesIn += length
     this.wasActive = true
-    this.decoder.push(bytes, length)
+    const { inbox } = this.shared
+    if (inbox === undefined) this.decoder.push(bytes, length)
+    else inbox.receive(this, bytes, length)
   }
 
   private beginClosing(code: number, reason: string): void {
@@ -313,12 +337,6 @@ export class WebSocketConnection<Session> implements Flushable {
 
   private handleViolation(code: number, reason: string): void {
     if (this.state === 'open') this.beginClosing(code, reason)
-    this.finish()
-  }
-
-  /** The peer ended its direction, with or without a close frame: nothing more can come of it. */
-  private handleEnd(): void {
-    if (this.state === 'open') this.state = 'closing'
     this.finish()
   }
 

@@ -14,7 +14,7 @@ export interface Row {
   /** Returns when the claim holds; fails or skips otherwise (see verdict.ts). */
   readonly run: (t: Trial) => Promise<void>
   readonly needs?: Need
-  /** Longest running time; 20 s when absent. */
+  /** Longest running time; a minute when absent. */
   readonly timeoutMs?: number
   /** Runs after all others, with no row beside it: it loads the relay, or may bring a fragile one down. */
   readonly isAlone?: boolean

@@ -122,6 +122,11 @@ export class RemoteStore implements EventStore {
     return this.#askValue((id) => ({ ask: 'sweep', id, nowSeconds }))
   }
 
+  /** Requests that are not answered yet. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
   /** As of at most a second ago. */
   stats(): StoreStats {
     return this.#stats

@@ -39,6 +39,9 @@ const vocabulary = [
   'node',
 ]
 
+/** Looks like spam by itself. */
+const ADVERT = ' airdrop https://t.me/x'
+
 function makeEvents(seed: number): readonly NostrEvent[] {
   const next = numbers(seed)
   // The first words are common, the last ones rare.
@@ -49,7 +52,7 @@ function makeEvents(seed: number): readonly NostrEvent[] {
     const tags = [['d', `${n}`], ...(next(4) === 0 ? [['title', word()]] : []), ['t', `${n % 7}`]]
     return testEvent({
       kind,
-      content: `${content} ${n}`,
+      content: `${content} ${n}${n % 6 === 0 ? ADVERT : ''}`,
       tags,
       pubkey: [alice, bob, carol][next(3)]!,
       created_at: NOW_SECONDS - next(500),
@@ -62,7 +65,8 @@ function makeFilters(seed: number, count: number): readonly Filter[] {
   return Array.from({ length: count }, () => {
     const search = Array.from({ length: 1 + next(3) }, () => vocabulary[next(vocabulary.length)]!).join(' ')
     return {
-      search,
+      search: next(6) === 0 ? `${search} include:spam` : search,
+      ...(next(2) === 0 && { spamFrom: 60 }),
       ...(next(2) === 0 && { limit: 1 + next(60) }),
       ...(next(4) === 0 && { authors: [bob] }),
       ...(next(4) === 0 && { kinds: [30023] }),

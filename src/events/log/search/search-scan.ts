@@ -1,6 +1,6 @@
 import type { Filter } from '../../../nostr/index.ts'
 import { planAccess } from '../../planner.ts'
-import { parseSearch } from '../../search/index.ts'
+import { searchOf } from '../../search/index.ts'
 import { CompiledFilter } from '../compiled-filter.ts'
 import { estimate, type ScanLimits } from '../match-stream.ts'
 import type { Segment } from '../segment.ts'
@@ -64,7 +64,7 @@ function makePlan(set: SegmentSet, filter: Filter, limits: ScanLimits): SearchPl
   const compiled = new CompiledFilter(filter, set.hasher, limits.audience)
   const path = planAccess(compiled.filter, (path) => estimate(set, compiled, path))
   return {
-    query: parseSearch(filter.search ?? ''),
+    question: searchOf(filter),
     filter: compiled,
     keys: compiled.keysOf(path),
     // An event that was found by its words lies on no path, so that all conditions are left to check.

@@ -1,4 +1,4 @@
-import { isSearchedKind, relevanceOf, type SearchQuery } from '../../search/index.ts'
+import { isLeftOutAsSpam, isSearchedKind, relevanceOf, type SearchQuestion } from '../../search/index.ts'
 import { ActiveSegment } from '../active-segment.ts'
 import { type CompiledFilter, hexBytes } from '../compiled-filter.ts'
 import { HEX_ID_LENGTH } from '../event-bytes.ts'
@@ -13,7 +13,7 @@ import type { WordLists } from './word-lists.ts'
 
 /** What a search looks for, and within which events. */
 export interface SearchPlan {
-  readonly query: SearchQuery
+  readonly question: SearchQuestion
   readonly filter: CompiledFilter
   /** The keys of the shortest lists that hold every match of the filter, its words aside; undefined when there are none. */
   readonly keys: readonly IndexKey[] | undefined
@@ -30,7 +30,7 @@ export interface SearchVisitor {
 }
 
 /** What things cost, in units of about a tenth of a microsecond. */
-const COST = { word: 5, candidate: 1, listEntry: 1 / 16, match: 3, score: 100 } as const
+const COST = { word: 5, candidate: 1, listEntry: 1 / 16, match: 3, score: 100, spam: 80 } as const
 
 /** So few events are read without asking which words they have. */
 const FEW_EVENTS = 200
@@ -92,7 +92,7 @@ export class SegmentSearch {
       const active = this.#indexes.activeOf(this.segment)
       if (!active.isComplete) return active.catchUp(budget / COST.word) * COST.word
     }
-    const candidates = this.#reading(words, () => new WordCandidates(this.#plan.query, words))
+    const candidates = this.#reading(words, () => new WordCandidates(this.#plan.question.query, words))
     if (candidates === undefined || listed * READ_RATIO <= candidates.count) return this.#lookAtListed()
     this.#candidates = candidates
     this.#state = 'narrowing'
@@ -132,7 +132,7 @@ export class SegmentSearch {
 
   #lookAt(ordinal: number, bound: number, visitor: SearchVisitor): number {
     const { segment } = this
-    const { query, filter, conditions, limits } = this.#plan
+    const { question, filter, conditions, limits } = this.#plan
     const createdAt = segment.createdAtOf(ordinal)
     const isWanted =
       createdAt >= filter.since &&
@@ -141,10 +141,14 @@ export class SegmentSearch {
       visitor.mayTake(bound, createdAt)
     if (!isWanted) return COST.candidate
     if (!isMatch(segment, ordinal, conditions, limits)) return COST.match
-    const score = relevanceOf(query, this.#text.of(segment, ordinal))
+    const text = this.#text.of(segment, ordinal)
+    const score = relevanceOf(question.query, text)
     // Reading it may have shown that the disk has damaged it.
-    if (score !== undefined && !segment.isRemoved(ordinal)) visitor.take(segment, ordinal, score)
-    return COST.score
+    if (score === undefined || segment.isRemoved(ordinal)) return COST.score
+    // The bound may have promised more; what is not wanted need not be looked at for spam.
+    if (!visitor.mayTake(score, createdAt)) return COST.score
+    if (!isLeftOutAsSpam(question, text)) visitor.take(segment, ordinal, score)
+    return COST.score + (question.spamFrom < Number.POSITIVE_INFINITY ? COST.spam : 0)
   }
 
   /** The newest first: of equals the newest win, and what comes later need then not be read. */

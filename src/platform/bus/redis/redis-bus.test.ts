@@ -33,6 +33,15 @@ describe.skipIf(!isRedisInstalled)('a Redis that works', () => {
     await Promise.all([bare.close(), prefixed.close()])
   })
 
+  test('what Redis uses of its memory is told', async () => {
+    const bus = await openBus({ url: redis.url, prefix: 'memory:', name: 'test' })
+    const before = await granted(bus.memory?.() ?? Promise.reject(new Error('it cannot be asked')))
+    await granted(bus.set('big', 'x'.repeat(4_000_000)))
+    const after = await granted(bus.memory?.() ?? Promise.reject(new Error('it cannot be asked')))
+    expect(after.usedBytes - before.usedBytes).toBeGreaterThan(3_000_000)
+    await bus.close()
+  })
+
   test('a page of ten thousand commands at once is answered in full', async () => {
     const bus = await openBus({ url: redis.url, prefix: 'many:', name: 'test' })
     const results = await Promise.all(Array.from({ length: 10_001 }, () => bus.increment('hits', 1)))

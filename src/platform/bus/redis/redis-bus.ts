@@ -4,6 +4,7 @@ import {
   type Bus,
   type BusChange,
   type BusListener,
+  type BusMemory,
   type BusOutcome,
   type BusStatus,
   type BusSubscription,
@@ -203,6 +204,13 @@ export class RedisBus implements Bus {
     }
   }
 
+  memory(): Promise<BusOutcome<BusMemory>> {
+    return this.#ask(async (redis) => {
+      const text = await redis.info('memory')
+      return { usedBytes: numberIn(text, 'used_memory'), maxBytes: numberIn(text, 'maxmemory') }
+    })
+  }
+
   onRecovered(listener: () => void): () => void {
     const own = () => listener()
     this.#recoveryListeners.add(own)
@@ -313,6 +321,11 @@ function partsOf<T>(list: readonly T[]): readonly (readonly T[])[] {
   if (list.length === 0) return []
   const count = Math.ceil(list.length / MAX_ARGUMENTS)
   return Array.from({ length: count }, (_, n) => list.slice(n * MAX_ARGUMENTS, (n + 1) * MAX_ARGUMENTS))
+}
+
+/** A line `name:number` of what INFO answers; 0 when it is not there. */
+function numberIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1] ?? 0)
 }
 
 /** Redis takes whole milliseconds, at least one. */

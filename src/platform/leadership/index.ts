@@ -1,0 +1,10 @@
+/** The door of leadership: one process at a time does what is done once, and the others can ask it. */
+export { type AskOptions, LeaderLine } from './leader-line.ts'
+export {
+  type Duties,
+  type Leadership,
+  type LeadershipDeps,
+  leadAtOnce,
+  startLeadership,
+} from './leadership.ts'
+export { holdsTerm } from './terms.ts'

@@ -1,0 +1,32 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Client } from 'pg'
+import type { Tables } from '../database/index.ts'
+
+/** The one row of `migrations/0005_once_for_all_processes.sql`. */
+interface LeadershipTermsTable {
+  readonly only_row: boolean
+  readonly term: bigint
+}
+
+declare module '../database/tables.ts' {
+  interface Tables {
+    leadership_terms: LeadershipTermsTable
+  }
+}
+
+/** Counts up; to be called by whoever holds the lock. */
+export async function beginTerm(session: Client): Promise<number> {
+  const { rows } = await session.query<{ term: string }>(
+    'UPDATE leadership_terms SET term = term + 1 RETURNING term',
+  )
+  return Number(rows[0]?.term)
+}
+
+/**
+ * True when nobody has taken the lead since this term began. Until the transaction ends nobody can, so what it writes
+ * does not come behind the writing of a successor: a leader that does not know yet that it is none cannot do harm.
+ */
+export async function holdsTerm(tx: Transaction<Tables> | Kysely<Tables>, term: number): Promise<boolean> {
+  const { rows } = await sql<{ term: bigint }>`SELECT term FROM leadership_terms FOR SHARE`.execute(tx)
+  return rows[0]?.term === BigInt(term)
+}

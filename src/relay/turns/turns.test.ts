@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { SlowLane } from './slow-lane.ts'
+import { Turns } from './turns.ts'
+
+/** Turns whose clock and event loop are in the test's hands. */
+function bench() {
+  let nowMs = 0
+  const later: (() => void)[] = []
+  const turns = new Turns({ nowMs: () => nowMs, later: (callback) => later.push(callback) })
+  const done: string[] = []
+  return {
+    turns,
+    done,
+    nowMs: () => nowMs,
+    /** Work that takes so long and notes its name. */
+    work: (name: string, tookMs: number) => () => {
+      nowMs += tookMs
+      done.push(name)
+    },
+    pass: (ms: number) => {
+      nowMs += ms
+    },
+    /** One round of the event loop. */
+    round: () => {
+      for (const callback of later.splice(0)) callback()
+    },
+    isIdle: () => later.length === 0,
+  }
+}
+
+let b = bench()
+beforeEach(() => {
+  b = bench()
+})
+
+/** An address that has used the thread for so long. */
+function sourceThatUsed(address: string, usedMs: number) {
+  const source = b.turns.open(address)
+  b.turns.charge(source, usedMs)
+  return source
+}
+
+describe('who goes when', () => {
+  test('who has used little is served at once, and charged', () => {
+    const source = b.turns.open('a')
+    b.turns.run(source, b.work('one', 3))
+    expect(b.done).toEqual(['one'])
+    expect(source.usedMs).toBe(3)
+    expect(b.isIdle()).toBe(true)
+  })
+
+  test('who has used much waits for a turn, also when nobody else is there', () => {
+    const source = sourceThatUsed('a', 100)
+    b.turns.run(source, b.work('one', 1))
+    expect(b.done).toEqual([])
+    b.round()
+    expect(b.done).toEqual(['one'])
+    expect(b.isIdle()).toBe(true)
+  })
+
+  test('whoever has used least goes first, and each keeps its own order', () => {
+    const [much, more] = [sourceThatUsed('much', 100), sourceThatUsed('more', 100.5)]
+    for (const name of ['x1', 'x2', 'x3']) b.turns.run(more, b.work(name, 0.2))
+    for (const name of ['y1', 'y2', 'y3']) b.turns.run(much, b.work(name, 0.2))
+    b.round()
+    expect(b.done).toEqual(['y1', 'y2', 'y3', 'x1', 'x2'])
+    b.round()
+    expect(b.done.at(-1)).toBe('x3')
+  })
+
+  test('a turn ends after a millisecond, with the work in hand, and the rest comes in the next', () => {
+    const source = sourceThatUsed('a', 100)
+    for (const name of ['1', '2', '3', '4', '5']) b.turns.run(source, b.work(name, 0.6))
+    b.round()
+    expect(b.done).toEqual(['1', '2'])
+    expect(b.turns.waiting).toBe(1)
+    b.round()
+    b.round()
+    expect(b.done).toEqual(['1', '2', '3', '4', '5'])
+    expect(b.turns.waiting).toBe(0)
+    expect(b.isIdle()).toBe(true)
+  })
+
+  test('a flood leaves half of the time to another that wants as much, and all of it to one that wants little', () => {
+    const [flood, other] = [sourceThatUsed('flood', 5_000), sourceThatUsed('other', 5_000)]
+    for (let number = 0; number < 1_000; number++) {
+      b.turns.run(flood, b.work('flood', 0.5))
+      if (number < 100) b.turns.run(other, b.work('other', 0.5))
+    }
+    for (let round = 0; round < 50; round++) b.round()
+    expect(b.done.filter((name) => name === 'other').length).toBeGreaterThanOrEqual(49)
+    b.turns.run(b.turns.open('modest'), b.work('modest', 0.5))
+    expect(b.done.at(-1)).toBe('modest')
+  })
+
+  test('work that fails takes nothing from what waits behind it', () => {
+    const source = sourceThatUsed('a', 100)
+    b.turns.run(source, () => {
+      throw new Error('broken')
+    })
+    b.turns.run(source, b.work('next', 1))
+    expect(() => b.round()).toThrow('broken')
+    b.round()
+    expect(b.done).toEqual(['next'])
+  })
+})
+
+describe('what is charged', () => {
+  test('work within work is charged once', () => {
+    const source = b.turns.open('a')
+    b.turns.run(source, () => b.turns.run(source, b.work('inner', 4)))
+    expect(source.usedMs).toBe(4)
+    expect(b.turns.chargedMs).toBe(4)
+  })
+
+  test('all connections of an address share what they use, and it is known when it comes back', () => {
+    const first = b.turns.open('a')
+    b.turns.charge(first, 100)
+    b.turns.close(first)
+    expect(b.turns.open('a')).toBe(first)
+    expect(b.turns.isHeavy(b.turns.open('a'))).toBe(true)
+    expect(b.turns.isHeavy(b.turns.open('b'))).toBe(false)
+  })
+
+  test('what was used counts half after a second, and who is gone is forgotten then', () => {
+    const [source, other] = [sourceThatUsed('a', 100), b.turns.open('b')]
+    b.pass(1_000)
+    b.turns.charge(other, 0)
+    expect(source.usedMs).toBeCloseTo(50)
+    b.turns.close(source)
+    b.pass(60_000)
+    b.turns.charge(other, 0)
+    expect(b.turns.sources).toBe(1)
+    expect(b.turns.open('a')).not.toBe(source)
+  })
+})
+
+describe('the slow lane', () => {
+  test('those who used much go one after the other, least first, and others at once', async () => {
+    const lane = new SlowLane(b.turns, b.nowMs)
+    const [much, more, little] = [
+      sourceThatUsed('much', 100),
+      sourceThatUsed('more', 200),
+      b.turns.open('little'),
+    ]
+    const gate = Promise.withResolvers<void>()
+    const slow = (name: string, until?: Promise<void>) => async () => {
+      b.done.push(`${name} begins`)
+      await until
+      b.done.push(`${name} ends`)
+    }
+    lane.run(more, slow('first', gate.promise))
+    lane.run(more, slow('last'))
+    lane.run(much, slow('second'))
+    lane.run(little, slow('little'))
+    await Promise.resolve()
+    expect(b.done).toEqual(['first begins', 'little begins', 'little ends'])
+    expect(lane.waiting).toBe(2)
+    gate.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(b.done.slice(3)).toEqual([
+      'first ends',
+      'second begins',
+      'second ends',
+      'last begins',
+      'last ends',
+    ])
+  })
+
+  test('it charges what passed and nobody else was charged for', async () => {
+    const lane = new SlowLane(b.turns, b.nowMs)
+    const [counting, other] = [b.turns.open('counting'), b.turns.open('other')]
+    const ended = Promise.withResolvers<void>()
+    lane.run(counting, () => ended.promise)
+    b.turns.run(other, b.work('other', 5))
+    b.pass(2)
+    ended.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(counting.usedMs).toBe(2)
+    expect(other.usedMs).toBe(5)
+  })
+})

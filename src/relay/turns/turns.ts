@@ -1,0 +1,136 @@
+import { type Source, Sources, type Work } from './sources.ts'
+
+/** Work that waits may take so long in one turn of the event loop; what comes in meanwhile is seen after it. */
+const TURN_MS = 1
+
+export interface TurnsDeps {
+  /** Time that never goes back, in milliseconds with fractions. */
+  readonly nowMs?: () => number
+  /** Calls back in the next turn of the event loop. */
+  readonly later?: (callback: () => void) => void
+}
+
+/**
+ * Shares one thread fairly among those it works for. Who has used little of late is served at once. What is done for
+ * others waits for turns, a millisecond in each round of the event loop, in which whoever has used least goes first: so
+ * a flood delays the flood, and when nobody else wants the thread, its sender has all of it.
+ */
+export class Turns {
+  readonly #nowMs: () => number
+  readonly #later: (callback: () => void) => void
+  readonly #sources = new Sources()
+  /** Those with work that waits. */
+  readonly #active: Source[] = []
+  #isScheduled = false
+  #isCharging = false
+  #chargedMs = 0
+
+  constructor({ nowMs = () => performance.now(), later = setImmediate }: TurnsDeps = {}) {
+    this.#nowMs = nowMs
+    this.#later = later
+  }
+
+  /** Addresses that used the thread of late. */
+  get sources(): number {
+    return this.#sources.size
+  }
+
+  /** Addresses whose work waits for its turn. */
+  get waiting(): number {
+    return this.#active.length
+  }
+
+  /** All that was ever charged. */
+  get chargedMs(): number {
+    return this.#chargedMs
+  }
+
+  /** One more connection from this address; `close` takes it back. */
+  open(address: string): Source {
+    return this.#sources.open(address)
+  }
+
+  close(source: Source): void {
+    this.#sources.close(source)
+  }
+
+  isHeavy(source: Source): boolean {
+    return this.#sources.isHeavy(source)
+  }
+
+  /** Time that it took to work for this source, and nobody else has measured. */
+  charge(source: Source, usedMs: number): void {
+    this.#chargedMs += usedMs
+    this.#sources.charge(source, usedMs, this.#nowMs())
+  }
+
+  /** Does it at once for who has used little, and in a later turn for others. */
+  run(source: Source, work: Work): void {
+    if (this.isHeavy(source)) this.enqueue(source, work)
+    else this.runNow(source, work)
+  }
+
+  /** Does it at once, and charges for it; within other work, that is charged already. */
+  runNow(source: Source, work: Work): void {
+    if (this.#isCharging) {
+      work()
+      return
+    }
+    this.#isCharging = true
+    const startedMs = this.#nowMs()
+    try {
+      work()
+    } finally {
+      this.#isCharging = false
+      this.charge(source, this.#nowMs() - startedMs)
+    }
+  }
+
+  /** Does it when the turn of this source comes, after what already waits for it. */
+  enqueue(source: Source, work: Work): void {
+    if (source.waiting.length === 0) this.#active.push(source)
+    source.waiting.push(work)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#later(() => this.#takeTurn())
+  }
+
+  #takeTurn(): void {
+    const endMs = this.#nowMs() + TURN_MS
+    try {
+      do this.#workOnce()
+      while (this.#active.length > 0 && this.#nowMs() < endMs)
+    } finally {
+      // Not before: work that lets more work wait must not ask for a second turn.
+      this.#isScheduled = false
+      if (this.#active.length > 0) this.#schedule()
+    }
+  }
+
+  #workOnce(): void {
+    const index = this.#leastUsed()
+    const source = this.#active[index]
+    const work = source?.waiting.shift()
+    if (source === undefined || work === undefined) return
+    if (source.waiting.length === 0) this.#remove(index)
+    this.runNow(source, work)
+  }
+
+  #leastUsed(): number {
+    const active = this.#active
+    let least = 0
+    for (let index = 1; index < active.length; index++)
+      if (active[index]!.usedMs < active[least]!.usedMs) least = index
+    return least
+  }
+
+  /** The order of those who wait does not matter. */
+  #remove(index: number): void {
+    const last = this.#active.pop()
+    if (last !== undefined && index < this.#active.length) this.#active[index] = last
+  }
+}

@@ -1,0 +1,185 @@
+/** What `stoa doctor` has the parts look at: the database, the audit log, Redis, the keys, the mail server. */
+import { join, resolve } from 'node:path'
+import { pino } from 'pino'
+import { checkSmtp } from './accounts/index.ts'
+import { verifyAuditChain } from './audit/index.ts'
+import {
+  type Finding,
+  fail,
+  type Inspections,
+  type OfficeFindings,
+  ok,
+  type RunningProgram,
+  warn,
+} from './cli/index.ts'
+import type { Config } from './config/index.ts'
+import { AppError } from './kernel/index.ts'
+import { askRedis } from './platform/bus/index.ts'
+import { hasEmbeddedDatabase, type InspectedDatabase, inspectDatabase } from './platform/database/index.ts'
+import { exposedModeOf, inspectKeys } from './signer/index.ts'
+import { databaseOptions } from './stoa-office.ts'
+
+export const inspections: Inspections = {
+  database: inspectOffice,
+  redis: inspectRedis,
+  keys: inspectKeyFolder,
+  mail: inspectMail,
+}
+
+/** The names of what the composition root keeps in the data folder. */
+const KEYS_FOLDER = 'keys'
+const OLDEST_REDIS = 7
+
+async function inspectOffice(
+  config: Config,
+  running: RunningProgram | undefined,
+  onAuditRows: (rows: number) => void,
+): Promise<OfficeFindings> {
+  const isUsed = config.store.engine === 'postgres' || config.process.roles.length > 1
+  if (!isUsed) return both(ok('none is used by a relay alone (process.roles)'))
+  const isEmbedded = config.database.url === ''
+  if (isEmbedded && running !== undefined) return askRunning(running)
+  const dataDir = resolve(config.data.dir)
+  if (isEmbedded && !hasEmbeddedDatabase(dataDir)) return both(ok('none yet; it is made at the first start'))
+  let database: InspectedDatabase
+  try {
+    const logger = pino({ level: 'silent' })
+    database = await inspectDatabase({ ...databaseOptions(config), dataDir, logger })
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    return {
+      database: findingOf(error),
+      audit: warn('not looked at, since the database could not be opened'),
+    }
+  }
+  try {
+    return { database: migrationsFinding(database), audit: await auditFinding(database, onAuditRows) }
+  } finally {
+    await database.close()
+  }
+}
+
+function both(finding: Finding): OfficeFindings {
+  return { database: finding, audit: finding }
+}
+
+function findingOf({ code, message }: AppError): Finding {
+  if (code === 'DATABASE_LOCKED')
+    return warn('in use by a running program that does not answer at its admin socket; stop it first')
+  const advice = ADVICE[code]
+  return fail(advice === undefined ? message : `${message.replace(/\.$/, '')}: ${advice}`)
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  DATABASE_UNREACHABLE: 'see that the server runs, and that database.url has its address, user and password',
+  DATABASE_VERSION:
+    'move to a newer server, or leave database.url empty for the one that comes with this program',
+}
+
+function migrationsFinding({ version, embedded, applied, pending }: InspectedDatabase): Finding {
+  const place = `PostgreSQL ${version}${embedded ? ', embedded' : ''}, ${applied} migrations applied`
+  if (pending.length === 0) return ok(place)
+  const names = pending.join(', ')
+  return warn(
+    `${place}, ${pending.length} not yet (${names}): the next start applies them, so make a backup before`,
+  )
+}
+
+async function auditFinding(
+  { db, pending }: InspectedDatabase,
+  onRows: (rows: number) => void,
+): Promise<Finding> {
+  if (pending.length > 0)
+    return warn('not looked at before all migrations are applied: start the program once')
+  const chain = await verifyAuditChain(db, [], onRows)
+  if (!chain.ok) return damaged(chain.refusal.text)
+  const { entries, head } = chain.value
+  return ok(
+    `${entries} rows, each as it was written${head === undefined ? '' : `; the last hash is ${head.hash}`}`,
+  )
+}
+
+function damaged(text: string): Finding {
+  return fail(
+    `${text} Somebody has changed the database beside the program: find out who can write there, and compare with a backup (stoa backup list)`,
+  )
+}
+
+/** An embedded database is open to the program that has started it, so that one is asked. */
+async function askRunning(running: RunningProgram): Promise<OfficeFindings> {
+  const status = running.health.database?.status
+  const said = `embedded, and open to the running program, which says ${status ?? 'nothing of it'}`
+  const database = status === 'ok' ? ok(said) : fail(`${said}; read its log`)
+  const { status: code, json } = await running.verifyAudit()
+  if (code === 200) return { database, audit: ok(`${entriesIn(json)} rows, each as it was written`) }
+  const text = JSON.stringify(json)
+  return { database, audit: text.includes('AUDIT_DAMAGED') ? damaged(text) : warn(`not looked at: ${text}`) }
+}
+
+function entriesIn(json: unknown): unknown {
+  return typeof json === 'object' && json !== null ? Reflect.get(json, 'entries') : undefined
+}
+
+async function inspectRedis({ redis }: Config): Promise<Finding> {
+  if (redis.url === '') return ok('none is set: this process is alone')
+  const facts = await askRedis(redis.url)
+  if (!facts.ok) {
+    return fail(
+      `Redis does not answer (${facts.refusal.text}): see that it runs, and that redis.url has its address and password. Until then every process serves its own clients alone`,
+    )
+  }
+  const { version, evictionPolicy, maxMemoryBytes, usedMemoryBytes } = facts.value
+  const memory = maxMemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${maxMemoryBytes}`
+  const place = `Redis ${version}, ${usedMemoryBytes} bytes used, ${memory}, ${evictionPolicy}`
+  if (Number.parseInt(version, 10) < OLDEST_REDIS)
+    return warn(`${place}: ${OLDEST_REDIS} or newer is what is tested`)
+  if (evictionPolicy === 'noeviction') return ok(place)
+  // Without a bound nothing is removed today; a bound is soon set, and then leases and switches go first.
+  return warn(
+    `${place}: what is shared there (leases, switches, used AUTH events) may be removed when it is full; set maxmemory-policy noeviction`,
+  )
+}
+
+async function inspectKeyFolder({ data, signer }: Config): Promise<Finding> {
+  const folder = join(resolve(data.dir), KEYS_FOLDER)
+  const { relayKey, relayKeyFile, passphrase } = signer
+  const fromOutside = relayKey === '' ? { path: relayKeyFile } : { text: relayKey }
+  const given = relayKey === '' && relayKeyFile === '' ? {} : { relay: fromOutside }
+  const mode = await exposedModeOf(folder)
+  if (mode !== undefined)
+    return fail(`other users can reach ${folder} (mode ${mode}): run chmod 700 ${folder}`)
+  const keys = await inspectKeys({ folder, passphrase, given })
+  const lines = keys.map(({ purpose, publicKey, from }) => `${purpose} ${publicKey} (${HELD[from]})`)
+  if (!keys.some(({ purpose }) => purpose === 'relay')) lines.unshift('relay: made at the first start')
+  const isUnguarded = keys.some(({ from }) => from === 'file')
+  const text = lines.join('\n')
+  return isUnguarded
+    ? warn(`${text}\nwhoever can read ${folder} has these keys: set signer.passphrase`)
+    : ok(text)
+}
+
+const HELD = {
+  given: 'from the configuration',
+  passphrase: 'in a file that the passphrase opens',
+  file: 'in a file that the file beside it opens',
+} as const
+
+async function inspectMail({ data, accounts }: Config): Promise<Finding> {
+  const { smtpUrl, signUp } = accounts
+  if (smtpUrl === '') {
+    const place = `no mail server is set: mails are written into ${join(resolve(data.dir), 'mail')}`
+    return signUp === 'open'
+      ? warn(`${place}, so that people who sign up cannot confirm their address; set accounts.smtpUrl`)
+      : ok(place)
+  }
+  const { host } = new URL(smtpUrl)
+  try {
+    await checkSmtp(smtpUrl)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return fail(
+      `${host} does not take mails from us (${reason}): look at accounts.smtpUrl, and whether a firewall is between`,
+    )
+  }
+  return ok(`${host} greets us and lets us in; no mail was sent`)
+}
