@@ -47,14 +47,25 @@ export async function chooseContestants(
   return [...first, ...choosePeers(options)]
 }
 
-async function firstContestant({ url, pid }: BenchOptions, repositoryRoot: string): Promise<Contestant> {
+async function firstContestant(
+  { url, pid, configFile }: BenchOptions,
+  repositoryRoot: string,
+): Promise<Contestant> {
   if (url !== undefined) return { name: new URL(url).host, url, pid }
   const port = await findFreePort()
   const dataDir = join(tmpdir(), `stoa-bench-data-${process.pid}`)
   return {
     name: 'stoa',
     command: process.execPath,
-    args: [join(repositoryRoot, 'src/main.ts'), 'start', '--data', dataDir, '--port', String(port)],
+    args: [
+      join(repositoryRoot, 'src/main.ts'),
+      'start',
+      '--data',
+      dataDir,
+      '--port',
+      String(port),
+      ...(configFile === undefined ? [] : ['--config', configFile]),
+    ],
     url: `ws://127.0.0.1:${port}/`,
     dataDir,
     cleanup: ['rm', '-rf', dataDir],

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { calibrateCore } from './calibrate.ts'
 import type { Contestant } from './contestant.ts'
 import type { JobReport, LoadSetup } from './load/job.ts'
@@ -47,11 +48,26 @@ async function measureTraffic(contestant: Contestant, plan: RoundPlan, session: 
   const dataRound = 'command' in contestant ? 0 : plan.round
   const rows = planRows(options, dataRound, datasets.realPath !== undefined)
   const isWanted = (group: Group) => options.groups.includes(group)
-  const needsStored = isWanted('event') || isWanted('req') || isWanted('count')
+  const needsStored = (['event', 'req', 'count', 'crowd'] as const).some(isWanted)
   const publishing = needsStored ? await session.run(rows.filter(({ group }) => group === 'event')) : []
   const others = await session.run(rows.filter(({ group }) => group !== 'event' && isWanted(group)))
   if (!isWanted('event')) return others
   return [...publishing, ...storageSamples(contestant, publishing, session), ...others]
+}
+
+const CALM_SHARE = 0.1
+const LOOK_MS = 500
+const MAX_LOOKS = 40
+
+/** Some relays take clients before all else is ready: what they do then is no cost of the first row. */
+async function untilCalm(pid: number): Promise<void> {
+  const meter = new ProcessMeter(pid)
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const before = meter.read()?.cpuSeconds ?? 0
+    await sleep(LOOK_MS)
+    const usedSeconds = (meter.read()?.cpuSeconds ?? 0) - before
+    if (usedSeconds < (CALM_SHARE * LOOK_MS) / 1000) return
+  }
 }
 
 /** A relay and its load while rows are measured. */
@@ -82,6 +98,7 @@ async function onRelay(
     const stopLoad = () => load.stop()
     running.add(stopLoad)
     try {
+      if (pid !== undefined) await untilCalm(pid)
       return await work(createSession(contestant, plan, relay, pid, load))
     } finally {
       running.delete(stopLoad)

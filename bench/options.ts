@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util'
 
-export const GROUPS = ['event', 'req', 'count', 'fanout', 'idle'] as const
+export const GROUPS = ['event', 'req', 'count', 'fanout', 'crowd', 'idle'] as const
 export type Group = (typeof GROUPS)[number]
 
 export interface BenchOptions {
   /** A relay that runs already; without it our own is started. */
   readonly url: string | undefined
   readonly pid: number | undefined
+  /** Configuration file of our own. */
+  readonly configFile: string | undefined
   readonly skipOwn: boolean
   readonly peersFile: string | undefined
   readonly peerNames: readonly string[]
@@ -26,6 +28,7 @@ export const HELP = `Measures a Nostr relay: npm run bench -- [options]
 
   --url ws://HOST:PORT   measure a relay that runs already, instead of starting our own
   --pid N                its process id, for processor time and memory (with --url)
+  --config FILE          our own relay's configuration, such as bench/everything.toml
   --peers FILE           JSON list of other relays to start: {name, command, args, url, dataDir, cleanup}
   --peer NAME            measure this one of them beside ours; may be given several times
   --skip-own             only the peers
@@ -52,6 +55,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   const options: BenchOptions = {
     url: values.url,
     pid: values.pid === undefined ? undefined : wholeNumber('--pid', values.pid, 1),
+    configFile: values.config,
     skipOwn: values['skip-own'] ?? false,
     peersFile: values.peers,
     peerNames: (values.peer ?? []).flatMap((names) => names.split(',')),
@@ -81,6 +85,7 @@ function readFlags(args: readonly string[]) {
       options: {
         url: { type: 'string' },
         pid: { type: 'string' },
+        config: { type: 'string' },
         'skip-own': { type: 'boolean' },
         peers: { type: 'string' },
         peer: { type: 'string', multiple: true },

@@ -28,13 +28,22 @@ const SINGLE_TIMEOUT_SECONDS = 10
 const SUBSCRIPTIONS_PER_CONNECTION = 10
 const FAN_OUT_EVENTS_PER_SECOND = 200
 const FAN_OUT_GRACE_SECONDS = 20
+const HONEST_CLIENTS = 28
+/** Three of ten. */
+const HOSTILE_CLIENTS = 12
+const HONEST_PER_SECOND = 200
 const MAX_REAL_EVENTS = 100_000
 
 export type Scale = Pick<BenchOptions, 'events' | 'isQuick'>
 
 /** Live notes one round needs: with a relay that keeps its data each round takes the next ones. */
 export function liveEventsPerRound(scale: Scale): number {
-  return fanOutRows(scale, 0).reduce((sum, { job }) => sum + (job.scenario === 'fan-out' ? job.count : 0), 0)
+  return liveRows(scale, 0).reduce((sum, { job }) => sum + liveEventsOf(job), 0)
+}
+
+function liveEventsOf(job: Job): number {
+  if (job.scenario === 'crowd') return job.perSecond * job.seconds
+  return job.scenario === 'fan-out' ? job.count : 0
 }
 
 /**
@@ -47,8 +56,15 @@ export function planRows(scale: Scale, round: number, hasRealEvents: boolean): r
     ...eventRows(scale, round, hasRealEvents),
     ...requestRows(scale),
     ...countRows(scale),
-    ...fanOutRows(scale, round * liveEventsPerRound(scale)),
+    ...liveRows(scale, round * liveEventsPerRound(scale)),
   ]
+}
+
+/** The rows that publish notes kept for it, from the one with this index on. */
+function liveRows(scale: Scale, first: number): readonly Row[] {
+  const fanOut = fanOutRows(scale, first)
+  const next = fanOut.reduce((at, { job }) => at + liveEventsOf(job), first)
+  return [...fanOut, ...crowdRows(scale, next)]
 }
 
 /** The row for connections that rest; measured on a relay of its own, as freshly started. */
@@ -114,6 +130,30 @@ function countRows({ isQuick }: Scale): Row[] {
     group: 'count',
     job: { scenario: 'request', verb: 'COUNT', shape, connections: CONNECTIONS, window: 1, seconds },
   }))
+}
+
+/** The same honest crowd alone and among hostile clients, one measurement right after the other. */
+function crowdRows({ isQuick }: Scale, first: number): Row[] {
+  const seconds = isQuick ? 2 : 10
+  return (['EVENT', 'REQ'] as const).flatMap((verb, verbIndex) =>
+    [0, HOSTILE_CLIENTS].map((hostile, index): Row => {
+      const company = hostile === 0 ? 'alone' : `beside ${hostile} hostile ones`
+      return {
+        id: `crowd-${verb.toLowerCase()}-${hostile === 0 ? 'alone' : 'hostile'}`,
+        title: `${verb} of ${HONEST_CLIENTS} honest clients ${company}, ${HONEST_PER_SECOND}/s`,
+        group: 'crowd',
+        job: {
+          scenario: 'crowd',
+          verb,
+          honest: HONEST_CLIENTS,
+          hostile,
+          perSecond: HONEST_PER_SECOND,
+          first: first + (2 * verbIndex + index) * HONEST_PER_SECOND * seconds,
+          seconds,
+        },
+      }
+    }),
+  )
 }
 
 function fanOutRows({ isQuick }: Scale, first: number): Row[] {

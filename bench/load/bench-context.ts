@@ -35,8 +35,9 @@ export async function withConnections<T>(
   target: Target,
   count: number,
   work: (connections: readonly Connection[]) => Promise<T>,
+  open = openConnections,
 ): Promise<T> {
-  const connections = await openConnections(target, count)
+  const connections = await open(target, count)
   const lost = Promise.withResolvers<never>()
   for (const connection of connections) connection.onLost(lost.reject)
   try {

@@ -95,6 +95,20 @@ export class Connection {
     this.#socket.write(frames)
   }
 
+  get isClosed(): boolean {
+    return this.#closing
+  }
+
+  /** So much was written that the system takes no more for now. */
+  get isCongested(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  /** Reads nothing from now on, as a client does that is too slow. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
   close(): void {
     this.#closing = true
     this.#socket.destroy()
@@ -124,6 +138,17 @@ export class Connection {
   }
 }
 
+/** Opens connections from different people: each from a source address of its own, as far as there are any. */
+export function openStrangers(target: Target, count: number): Promise<Connection[]> {
+  return allOrClose(
+    Array.from({ length: count }, (_, index) =>
+      Connection.open(target, loopbackAddress(target, HONEST_NET, 1 + index)),
+    ),
+  )
+}
+
+const HONEST_NET = 1
+
 /** Opens many connections, some at a time, each source address of 127.0.0.x used for as many as it has ports. */
 export async function openConnections(target: Target, count: number): Promise<Connection[]> {
   const connections: Connection[] = []
@@ -142,9 +167,14 @@ const OPENING_AT_ONCE = 100
 const CONNECTIONS_PER_ADDRESS = 5000
 
 function sourceAddress(target: Target, index: number, count: number): string | undefined {
+  if (count <= CONNECTIONS_PER_ADDRESS) return undefined
+  return loopbackAddress(target, 0, 1 + Math.floor(index / CONNECTIONS_PER_ADDRESS))
+}
+
+/** A source address of one's own, `127.0.net.host`; undefined where there is only one. */
+export function loopbackAddress(target: Target, net: number, host: number): string | undefined {
   const isLoopback = target.host === '127.0.0.1' || target.host === 'localhost'
-  if (!isLoopback || count <= CONNECTIONS_PER_ADDRESS || process.platform !== 'linux') return undefined
-  return `127.0.0.${1 + Math.floor(index / CONNECTIONS_PER_ADDRESS)}`
+  return isLoopback && process.platform === 'linux' ? `127.0.${net}.${host}` : undefined
 }
 
 async function allOrClose(opening: readonly Promise<Connection>[]): Promise<Connection[]> {

@@ -54,6 +54,18 @@ export type Job =
       readonly graceSeconds: number
     }
   | {
+      /** Honest clients publish and ask at a steady rate, some of all clients being hostile; one verb is measured. */
+      readonly scenario: 'crowd'
+      readonly verb: 'EVENT' | 'REQ'
+      readonly honest: number
+      readonly hostile: number
+      /** Of all honest clients together, EVENTs and REQs each. */
+      readonly perSecond: number
+      /** The first of the live notes to publish. */
+      readonly first: number
+      readonly seconds: number
+    }
+  | {
       /** Opens connections, lets them rest, and reads the relay's memory. */
       readonly scenario: 'idle'
       readonly connections: number

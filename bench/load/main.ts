@@ -1,5 +1,6 @@
 /** The load process: takes one job after another from the bench that started it, and ends with it. */
 import { type BenchContext, createContext } from './bench-context.ts'
+import { crowd } from './crowd.ts'
 import { fanOut } from './fan-out.ts'
 import { idle } from './idle.ts'
 import type { Job, JobReport, LoadReply, LoadRequest } from './job.ts'
@@ -34,6 +35,8 @@ function run(bench: BenchContext, job: Job): Promise<JobReport> {
       return request(bench, job)
     case 'fan-out':
       return fanOut(bench, job)
+    case 'crowd':
+      return crowd(bench, job)
     case 'idle':
       return idle(bench, job)
   }
