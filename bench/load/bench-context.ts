@@ -5,6 +5,7 @@ import type { LoadSetup } from './job.ts'
 
 /** What every scenario works with. */
 export interface BenchContext {
+  readonly setup: LoadSetup
   readonly target: Target
   readonly meter: ProcessMeter | undefined
   /** The relay's core, when it was pinned to one. */
@@ -17,6 +18,7 @@ export interface BenchContext {
 
 export function createContext(setup: LoadSetup): BenchContext {
   return {
+    setup,
     target: setup.target,
     meter: setup.pid === undefined ? undefined : new ProcessMeter(setup.pid),
     relayCore: setup.relayCore,

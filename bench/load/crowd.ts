@@ -1,7 +1,7 @@
 import { type BenchContext, sleep, withConnections } from './bench-context.ts'
 import { type Connection, openStrangers } from './connection.ts'
 import { clientFrame } from './frames.ts'
-import { HostileClients } from './hostile-clients.ts'
+import { HostileThread } from './hostile-thread.ts'
 import type { Job, JobReport } from './job.ts'
 import { LatencyHistogram } from './latency.ts'
 import { latencyFigures, loadRemarks, rateFigures, type Stretch, startStretch } from './measuring.ts'
@@ -20,17 +20,16 @@ const POLL_MS = 20
  * one does not wait for the answer to the last (an open loop), so that a relay that stalls is seen to.
  */
 export async function crowd(context: BenchContext, job: CrowdJob): Promise<JobReport> {
-  const hostile = new HostileClients(context, job.hostile)
   const measure = async (connections: readonly Connection[]) => {
-    await hostile.start()
+    const hostile = await HostileThread.start(context.setup, job.hostile)
     try {
       await sleep(WARM_UP_MS)
       const crowd = new HonestCrowd(context, job)
       const end = startStretch(context)
       await crowd.run(connections)
-      return crowd.report(end(), hostile.ended)
+      return crowd.report(end())
     } finally {
-      hostile.stop()
+      await hostile.stop()
     }
   }
   return withConnections(context.target, job.honest, measure, openStrangers)
@@ -65,7 +64,7 @@ class HonestCrowd {
       await sleep(POLL_MS)
   }
 
-  report(stretch: Stretch, ended: number): JobReport {
+  report(stretch: Stretch): JobReport {
     const { verb } = this.#job
     const remarks = loadRemarks(stretch)
     if (this.#open.size > 0) remarks.push(`${this.#open.size} were not answered in ${GRACE_MS / 1000} s`)
@@ -75,7 +74,6 @@ class HonestCrowd {
         ...rateFigures(this.#latency[verb].count, stretch),
         ...latencyFigures(this.#latency[verb]),
         refused: this.#refused,
-        hostileEnded: ended,
       },
       remarks,
     }

@@ -5,23 +5,15 @@ import { Connection, loopbackAddress, type Target } from './connection.ts'
 import { clientFrame } from './frames.ts'
 import { REPLY, replyAt } from './relay-reply.ts'
 
-/** What goes on and on until it is stopped, with a new connection for every one that the relay ends. */
+/** They go on and on, with a new connection for every one that the relay ends. */
 export class HostileClients {
   readonly #target: Target
   readonly #attacks: readonly Attack[]
-  readonly #connections = new Set<Connection>()
-  #isOver = false
-  #ended = 0
 
   constructor(context: BenchContext, count: number) {
     this.#target = context.target
     const attacks = createAttacks(context)
     this.#attacks = Array.from({ length: count }, (_, index) => attacks[index % attacks.length]!)
-  }
-
-  /** How many of their connections the relay ended. */
-  get ended(): number {
-    return this.#ended
   }
 
   async start(): Promise<void> {
@@ -32,19 +24,10 @@ export class HostileClients {
     )
   }
 
-  stop(): void {
-    this.#isOver = true
-    for (const connection of this.#connections) connection.close()
-  }
-
   async #connect(attack: Attack, address: string | undefined): Promise<void> {
     try {
       const connection = await Connection.open(this.#target, address)
-      if (this.#isOver) return connection.close()
-      this.#connections.add(connection)
       connection.onLost(() => {
-        this.#connections.delete(connection)
-        this.#ended += 1
         void this.#again(attack, address)
       })
       attack(connection)
@@ -55,7 +38,7 @@ export class HostileClients {
 
   async #again(attack: Attack, address: string | undefined): Promise<void> {
     await sleep(RECONNECT_MS)
-    if (!this.#isOver) await this.#connect(attack, address)
+    await this.#connect(attack, address)
   }
 }
 

@@ -95,7 +95,7 @@ class RunningRelay implements Relay {
   readonly #connections: Connections
   readonly #lists: AccessLists
   readonly #checks: ConnectionChecks
-  readonly #turns = new Turns()
+  readonly #turns: Turns
   readonly #fanOut: FanOut
   readonly #queries: QueryRunner
   readonly #intake: EventIntake
@@ -140,7 +140,8 @@ class RunningRelay implements Relay {
       forget: ({ connection, id }) => connection.session.subscriptions?.delete(id),
     })
     const flusher = new Flusher()
-    const turns = this.#turns
+    const turns = new Turns({ beforeTurn: () => flusher.flushAll() })
+    this.#turns = turns
     this.#queries = new QueryRunner({
       fanOut: this.#fanOut,
       counters,

@@ -11,6 +11,7 @@ import {
 import { type JsonRange, locate, type Segment } from './segment.ts'
 import type { SegmentBytes } from './segment-bytes.ts'
 import type { SegmentSet } from './segment-set.ts'
+import { Slice } from './slice.ts'
 
 /** A page ends after the event that makes it longer than this. */
 export const PAGE_BYTES = 512 * 1024
@@ -119,10 +120,11 @@ export class LogCursor implements EventCursor {
   #nextOfOne(part: Part, page: LogPage, maxEvents: number): void {
     const stream = new MatchStream(this.#set, part.filter, this.#limits, part.after)
     const mayTake = Math.min(maxEvents, part.remaining)
+    const slice = new Slice()
     let result: 'found' | 'end' | 'paused' = 'found'
     let taken = 0
     while (taken < mayTake && page.bytes < PAGE_BYTES) {
-      result = stream.next(SLICE_CANDIDATES)
+      result = stream.next(SLICE_CANDIDATES, slice)
       if (result !== 'found') break
       if (this.#add(page, stream)) taken++
     }
@@ -133,9 +135,10 @@ export class LogCursor implements EventCursor {
 
   #nextOfMany(page: LogPage, maxEvents: number): void {
     const heads = this.#parts.map((part) => this.#open(part))
+    const slice = new Slice()
     let budget = SLICE_CANDIDATES
     while (page.count < maxEvents && page.bytes < PAGE_BYTES) {
-      const spent = this.#advance(heads, budget)
+      const spent = this.#advance(heads, budget, slice)
       if (spent === 'paused') break
       budget -= spent
       const best = newest(heads)
@@ -165,12 +168,12 @@ export class LogCursor implements EventCursor {
   }
 
   /** Gives every open stream a head; returns the candidates looked at, or `paused` when that was too many. */
-  #advance(heads: readonly Head[], budget: number): number | 'paused' {
+  #advance(heads: readonly Head[], budget: number, slice: Slice): number | 'paused' {
     let spent = 0
     for (const head of heads) {
       if (head.state !== 'wanted') continue
       const before = head.stream.examined
-      const result = head.stream.next(before + budget - spent)
+      const result = head.stream.next(before + budget - spent, slice)
       spent += head.stream.examined - before
       if (result === 'paused') return 'paused'
       head.state = result

@@ -25,7 +25,7 @@ import { WordsKeeper } from './search/words-keeper.ts'
 import type { SharedSegment } from './segment-bytes.ts'
 import { SEGMENT_HEADER_BYTES } from './segment-file.ts'
 import type { SegmentSet } from './segment-set.ts'
-import { finish, type SlicedTask } from './sliced-task.ts'
+import { type SlicedTask, TaskTurns } from './sliced-task.ts'
 import { countVanished } from './vanished-events.ts'
 
 export interface LogStoreOptions {
@@ -111,6 +111,7 @@ export class LogStore implements EventStore {
   readonly #segmentBytes: number
   readonly #cacheBytes: number
   readonly #cache: PageCache
+  readonly #turns = new TaskTurns()
   readonly #set: SegmentSet
   readonly #log: CommitLog
   readonly #maintenance: Maintenance
@@ -213,7 +214,7 @@ export class LogStore implements EventStore {
   }
 
   async count(filters: readonly Filter[], nowSeconds: number, audience?: Audience): Promise<number> {
-    return finish(this.openCount(filters, nowSeconds, audience))
+    return this.#turns.finish(this.openCount(filters, nowSeconds, audience))
   }
 
   async sketch(
@@ -222,7 +223,7 @@ export class LogStore implements EventStore {
     nowSeconds: number,
     audience?: Audience,
   ): Promise<CountSketch> {
-    return finish(this.openSketch(filter, offset, nowSeconds, audience))
+    return this.#turns.finish(this.openSketch(filter, offset, nowSeconds, audience))
   }
 
   async idSet(
@@ -231,7 +232,7 @@ export class LogStore implements EventStore {
     nowSeconds: number,
     audience?: Audience,
   ): Promise<IdSet | undefined> {
-    return finish(this.openIdSet(filter, maxIds, nowSeconds, audience))
+    return this.#turns.finish(this.openIdSet(filter, maxIds, nowSeconds, audience))
   }
 
   /** A count in slices, for a thread that has others to serve as well. */

@@ -15,6 +15,7 @@ import {
   type Segment,
 } from './segment.ts'
 import type { SegmentSet } from './segment-set.ts'
+import type { Slice } from './slice.ts'
 
 /** A place in the order of answers: newest first, lowest id first within a second. */
 export interface OrderKey {
@@ -34,7 +35,7 @@ export interface ScanLimits {
   readonly audience?: Audience | undefined
 }
 
-/** Candidates that one slice of a query may look at before it gives others their turn: about a millisecond. */
+/** Candidates that one slice of a query may look at before it gives others their turn, if its time is not over before. */
 export const SLICE_CANDIDATES = 10_000
 
 /** What is left to check of an event that was found somewhere. */
@@ -112,13 +113,13 @@ export class MatchStream {
 
   /**
    * Steps to the next match. `found`: it is in `segment` and `ordinal`. `end`: there is none. `paused`: the
-   * budget of candidates is used up.
+   * budget of candidates is used up, or the slice is over.
    */
-  next(maxExamined: number): 'found' | 'end' | 'paused' {
+  next(maxExamined: number, slice: Slice): 'found' | 'end' | 'paused' {
     for (;;) {
       const top = this.#top()
       if (top === undefined) return 'end'
-      if (this.examined >= maxExamined) return 'paused'
+      if (this.examined >= maxExamined || (this.examined > 0 && slice.isOver())) return 'paused'
       this.examined++
       const { segment, ordinal, createdAt } = top
       // One event may stand in several of the lists; its entries then come one after the other.

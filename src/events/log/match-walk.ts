@@ -5,6 +5,7 @@ import { MatchStream, type OrderKey, type ScanLimits, SLICE_CANDIDATES } from '.
 import { SearchWalk } from './search/search-walk.ts'
 import { type JsonRange, locate } from './segment.ts'
 import type { SegmentSet } from './segment-set.ts'
+import { Slice } from './slice.ts'
 
 /** @param jsonStart where the match's JSON begins in `bytes`. @param createdAt in seconds. */
 export type VisitMatch = (bytes: Buffer, jsonStart: number, createdAt: number) => void
@@ -36,8 +37,9 @@ export class MatchWalk {
     if (this.#search !== undefined) return this.#search.step(visit)
     if (this.#remaining <= 0) return true
     const stream = new MatchStream(this.#set, this.#filter, this.#limits, this.#after)
+    const slice = new Slice()
     for (;;) {
-      const result = stream.next(SLICE_CANDIDATES)
+      const result = stream.next(SLICE_CANDIDATES, slice)
       if (result === 'end') return true
       if (result === 'paused') break
       this.#visit(stream, visit)

@@ -13,8 +13,8 @@ export type Work = () => void
 const HALF_LIFE_MS = 1_000
 const DECAY_EVERY_MS = 100
 const DECAY = 0.5 ** (DECAY_EVERY_MS / HALF_LIFE_MS)
-/** Of late used by whoever writes a note and reads a few feeds, several times over: a hundredth of the thread. */
-const HEAVY_MS = 15
+/** Several times what somebody uses who reads a few feeds and writes a note now and then: three hundredths of the thread. */
+const HEAVY_MS = 40
 /** Whoever has used less than this and is gone is forgotten. */
 const FORGOTTEN_MS = 0.1
 

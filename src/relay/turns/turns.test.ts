@@ -6,11 +6,19 @@ import { Turns } from './turns.ts'
 function bench() {
   let nowMs = 0
   const later: (() => void)[] = []
-  const turns = new Turns({ nowMs: () => nowMs, later: (callback) => later.push(callback) })
   const done: string[] = []
+  const turns = new Turns({
+    nowMs: () => nowMs,
+    later: (callback) => later.push(callback),
+    beforeTurn: () => done.push('answers leave'),
+  })
   return {
     turns,
-    done,
+    /** What was done, in order, but for what is done before each turn. */
+    get done() {
+      return done.filter((name) => name !== 'answers leave')
+    },
+    everything: done,
     nowMs: () => nowMs,
     /** Work that takes so long and notes its name. */
     work: (name: string, tookMs: number) => () => {
@@ -81,6 +89,16 @@ describe('who goes when', () => {
     expect(b.isIdle()).toBe(true)
   })
 
+  test('a turn is shorter when somebody was served at once before it, whose answers leave first', () => {
+    const source = sourceThatUsed('a', 100)
+    for (const name of ['1', '2', '3', '4']) b.turns.run(source, b.work(name, 0.3))
+    b.turns.run(b.turns.open('modest'), b.work('modest', 0.1))
+    b.round()
+    expect(b.everything).toEqual(['modest', 'answers leave', '1', '2'])
+    b.round()
+    expect(b.done).toEqual(['modest', '1', '2', '3', '4'])
+  })
+
   test('a flood leaves half of the time to another that wants as much, and all of it to one that wants little', () => {
     const [flood, other] = [sourceThatUsed('flood', 5_000), sourceThatUsed('other', 5_000)]
     for (let number = 0; number < 1_000; number++) {
@@ -145,9 +163,9 @@ describe('the slow lane', () => {
     ]
     const gate = Promise.withResolvers<void>()
     const slow = (name: string, until?: Promise<void>) => async () => {
-      b.done.push(`${name} begins`)
+      b.everything.push(`${name} begins`)
       await until
-      b.done.push(`${name} ends`)
+      b.everything.push(`${name} ends`)
     }
     lane.run(more, slow('first', gate.promise))
     lane.run(more, slow('last'))

@@ -2,12 +2,16 @@ import { type Source, Sources, type Work } from './sources.ts'
 
 /** Work that waits may take so long in one turn of the event loop; what comes in meanwhile is seen after it. */
 const TURN_MS = 1
+/** Less when somebody was served at once since the last turn: the answers may need further rounds of the event loop. */
+const SHORT_TURN_MS = 0.4
 
 export interface TurnsDeps {
   /** Time that never goes back, in milliseconds with fractions. */
   readonly nowMs?: () => number
   /** Calls back in the next turn of the event loop. */
   readonly later?: (callback: () => void) => void
+  /** Called before each turn: sends the answers of those who did not have to wait. */
+  readonly beforeTurn?: () => void
 }
 
 /**
@@ -18,16 +22,24 @@ export interface TurnsDeps {
 export class Turns {
   readonly #nowMs: () => number
   readonly #later: (callback: () => void) => void
+  readonly #beforeTurn: () => void
   readonly #sources = new Sources()
   /** Those with work that waits. */
   readonly #active: Source[] = []
   #isScheduled = false
   #isCharging = false
+  /** Somebody who has used little was served since the last turn. */
+  #hasServed = false
   #chargedMs = 0
 
-  constructor({ nowMs = () => performance.now(), later = setImmediate }: TurnsDeps = {}) {
+  constructor({
+    nowMs = () => performance.now(),
+    later = setImmediate,
+    beforeTurn = () => {},
+  }: TurnsDeps = {}) {
     this.#nowMs = nowMs
     this.#later = later
+    this.#beforeTurn = beforeTurn
   }
 
   /** Addresses that used the thread of late. */
@@ -76,6 +88,18 @@ export class Turns {
       work()
       return
     }
+    this.#hasServed = true
+    this.#measure(source, work)
+  }
+
+  /** Does it when the turn of this source comes, after what already waits for it. */
+  enqueue(source: Source, work: Work): void {
+    if (source.waiting.length === 0) this.#active.push(source)
+    source.waiting.push(work)
+    this.#schedule()
+  }
+
+  #measure(source: Source, work: Work): void {
     this.#isCharging = true
     const startedMs = this.#nowMs()
     try {
@@ -86,13 +110,6 @@ export class Turns {
     }
   }
 
-  /** Does it when the turn of this source comes, after what already waits for it. */
-  enqueue(source: Source, work: Work): void {
-    if (source.waiting.length === 0) this.#active.push(source)
-    source.waiting.push(work)
-    this.#schedule()
-  }
-
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -100,7 +117,9 @@ export class Turns {
   }
 
   #takeTurn(): void {
-    const endMs = this.#nowMs() + TURN_MS
+    this.#beforeTurn()
+    const endMs = this.#nowMs() + (this.#hasServed ? SHORT_TURN_MS : TURN_MS)
+    this.#hasServed = false
     try {
       do this.#workOnce()
       while (this.#active.length > 0 && this.#nowMs() < endMs)
@@ -117,7 +136,7 @@ export class Turns {
     const work = source?.waiting.shift()
     if (source === undefined || work === undefined) return
     if (source.waiting.length === 0) this.#remove(index)
-    this.runNow(source, work)
+    this.#measure(source, work)
   }
 
   #leastUsed(): number {

@@ -3,20 +3,15 @@ import type { IdSet } from '../../store.ts'
 import type { LogPage } from '../log-cursor.ts'
 import type { LogStore } from '../log-store.ts'
 import type { LogQuery } from '../search/open-query.ts'
-import type { SlicedTask } from '../sliced-task.ts'
+import { type SlicedTask, TaskTurns } from '../sliced-task.ts'
 import { Outbox } from './outbox.ts'
 import { type StoreReply, type StoreRequest, unpackEvents } from './protocol.ts'
 
-/** Reads may work for so long in one turn; what is left goes on in the next, so that writes are not held up. */
-const TURN_MS = 4
 const STATS_INTERVAL_MS = 1_000
-
-/** A piece of reading that can be interrupted: returns true when it is done. */
-type Reading = () => boolean
 
 /** Serves a store to other threads, each by its own port, until one of them closes it. */
 export function serveLogStore(store: LogStore, ports: readonly MessagePort[], onClosed: () => void): void {
-  const turns = new Turns()
+  const turns = new TaskTurns()
   const servers = ports.map((port) => new StoreServer(store, port, turns, () => close()))
   const stats = setInterval(() => {
     for (const server of servers) server.tellStats()
@@ -27,47 +22,15 @@ export function serveLogStore(store: LogStore, ports: readonly MessagePort[], on
   }
 }
 
-/** Gives each reading its turn. */
-class Turns {
-  #queue: Reading[] = []
-  #isScheduled = false
-
-  add(reading: Reading): void {
-    if (reading()) return
-    this.#queue.push(reading)
-    this.#schedule()
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled || this.#queue.length === 0) return
-    this.#isScheduled = true
-    setImmediate(() => this.#take())
-  }
-
-  #take(): void {
-    this.#isScheduled = false
-    const startedMs = performance.now()
-    const queue = this.#queue
-    this.#queue = []
-    let next = 0
-    while (next < queue.length && performance.now() - startedMs < TURN_MS) {
-      const reading = queue[next++]!
-      if (!reading()) this.#queue.push(reading)
-    }
-    this.#queue = [...queue.slice(next), ...this.#queue]
-    this.#schedule()
-  }
-}
-
 class StoreServer {
   readonly #store: LogStore
   readonly #outbox: Outbox<StoreReply>
-  readonly #turns: Turns
+  readonly #turns: TaskTurns
   readonly #cursors = new Map<number, LogQuery>()
   readonly #onClosed: () => void
   #areStatsDue = false
 
-  constructor(store: LogStore, port: MessagePort, turns: Turns, onClosed: () => void) {
+  constructor(store: LogStore, port: MessagePort, turns: TaskTurns, onClosed: () => void) {
     this.#store = store
     this.#turns = turns
     this.#onClosed = onClosed

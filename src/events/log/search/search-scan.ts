@@ -5,10 +5,11 @@ import { CompiledFilter } from '../compiled-filter.ts'
 import { estimate, type ScanLimits } from '../match-stream.ts'
 import type { Segment } from '../segment.ts'
 import type { SegmentSet } from '../segment-set.ts'
+import { Slice } from '../slice.ts'
 import { type SearchPlan, type SearchVisitor, SegmentSearch } from './segment-search.ts'
 
-/** What one slice may cost, in the units of `segment-search.ts`: about a millisecond. */
-const SLICE_COST = 5_000
+/** What is done between two looks at the clock may cost, in the units of `segment-search.ts`: about a tenth of a millisecond. */
+const PIECE_COST = 500
 
 /**
  * Goes over everything that one filter with a search matches, segment by segment, in slices. Between slices the log may
@@ -28,15 +29,15 @@ export class SearchScan {
 
   /** Searches on; true when that was the end. */
   step(visitor: SearchVisitor): boolean {
-    let budget = SLICE_COST
-    while (budget > 0) {
+    const slice = new Slice()
+    do {
       const search = this.#currentSearch()
       if (search === undefined) return true
-      budget -= search.step(visitor, budget)
+      search.step(visitor, PIECE_COST)
       if (!search.isDone) continue
       this.#searched.add(search.segment.id)
       this.#current = undefined
-    }
+    } while (!slice.isOverNow())
     return false
   }
 
