@@ -23,7 +23,7 @@ function bench() {
   const fake = {
     session,
     read: (bytes: Buffer, length: number) => {
-      nowMs += 0.4
+      nowMs += 3
       read.push(Buffer.from(bytes.subarray(0, length)))
     },
     ended: () => log.push(`ended after ${Buffer.concat(read).length}`),

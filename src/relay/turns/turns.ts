@@ -1,9 +1,14 @@
 import { type Source, Sources, type Work } from './sources.ts'
 
-/** Work that waits may take so long in one turn of the event loop; what comes in meanwhile is seen after it. */
-const TURN_MS = 1
-/** Less when somebody was served at once since the last turn: the answers may need further rounds of the event loop. */
+/**
+ * Work that waits may take so long in one turn of the event loop, while there is somebody who is served at once: what
+ * comes in meanwhile is seen after it, and the answers may need further rounds.
+ */
 const SHORT_TURN_MS = 0.4
+/** Otherwise so long: all that is answered in a turn leaves in one write for each connection. */
+const LONG_TURN_MS = 8
+/** Whoever was served at once may come again within so long. */
+const LIKELY_BACK_MS = 100
 
 export interface TurnsDeps {
   /** Time that never goes back, in milliseconds with fractions. */
@@ -16,8 +21,8 @@ export interface TurnsDeps {
 
 /**
  * Shares one thread fairly among those it works for. Who has used little of late is served at once. What is done for
- * others waits for turns, a millisecond in each round of the event loop, in which whoever has used least goes first: so
- * a flood delays the flood, and when nobody else wants the thread, its sender has all of it.
+ * others waits for turns in the rounds of the event loop, short while somebody is served at once, in which whoever has
+ * used least goes first: so a flood delays the flood, and when nobody else wants the thread, its sender has all of it.
  */
 export class Turns {
   readonly #nowMs: () => number
@@ -28,8 +33,8 @@ export class Turns {
   readonly #active: Source[] = []
   #isScheduled = false
   #isCharging = false
-  /** Somebody who has used little was served since the last turn. */
-  #hasServed = false
+  /** When somebody who has used little was served last. */
+  #servedAtMs = Number.NEGATIVE_INFINITY
   #chargedMs = 0
 
   constructor({
@@ -88,8 +93,8 @@ export class Turns {
       work()
       return
     }
-    this.#hasServed = true
     this.#measure(source, work)
+    this.#servedAtMs = this.#nowMs()
   }
 
   /** Does it when the turn of this source comes, after what already waits for it. */
@@ -118,8 +123,9 @@ export class Turns {
 
   #takeTurn(): void {
     this.#beforeTurn()
-    const endMs = this.#nowMs() + (this.#hasServed ? SHORT_TURN_MS : TURN_MS)
-    this.#hasServed = false
+    const startedMs = this.#nowMs()
+    const isWanted = startedMs - this.#servedAtMs < LIKELY_BACK_MS
+    const endMs = startedMs + (isWanted ? SHORT_TURN_MS : LONG_TURN_MS)
     try {
       do this.#workOnce()
       while (this.#active.length > 0 && this.#nowMs() < endMs)

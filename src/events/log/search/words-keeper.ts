@@ -5,8 +5,8 @@ const LOOK_INTERVAL_MS = 250
 const MAX_SPENT_MS = 50
 /** A thread that was busy for more than this part of the last interval is left alone. */
 const MAX_UTILIZATION = 0.5
-/** Read in one go: about two milliseconds. */
-const WORDS_AT_ONCE = 4_000
+/** Read in one go: half a millisecond or so, since an EVENT takes several rounds of the event loop. */
+const WORDS_AT_ONCE = 800
 
 /**
  * Reads the words of new events while the thread has nothing better to do, so that the next search need not. Where
