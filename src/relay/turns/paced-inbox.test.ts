@@ -9,7 +9,7 @@ function bench() {
   const later: (() => void)[] = []
   let nowMs = 0
   const turns = new Turns({ nowMs: () => nowMs, later: (callback) => later.push(callback) })
-  const source = turns.open('10.0.0.1')
+  const [source, rival] = [turns.open('10.0.0.1'), turns.open('10.0.0.2')]
   const session = createSession({
     address: '10.0.0.1',
     source,
@@ -38,7 +38,13 @@ function bench() {
     source,
     read,
     log,
-    makeHeavy: () => turns.charge(source, 1_000),
+    /** It has used much, and is not alone. */
+    makeHeavy: () => {
+      turns.charge(source, 1_000)
+      turns.charge(rival, 1_000)
+      turns.mustWait(source)
+      turns.mustWait(rival)
+    },
     /** As a socket gives them: in a buffer that is used again at once. */
     receive: (bytes: Buffer) => {
       const shared = Buffer.concat([bytes, Buffer.from('more')])

@@ -30,7 +30,7 @@ export class PacedInbox implements Inbox<Session> {
 
   receive(connection: Connection, bytes: Buffer, length: number): void {
     const { session } = connection
-    if (session.unread === undefined && !this.#turns.isHeavy(session.source)) {
+    if (session.unread === undefined && !this.#turns.mustWait(session.source)) {
       this.#turns.runNow(session.source, () => connection.read(bytes, length))
       return
     }

@@ -27,7 +27,7 @@ export class SlowLane {
 
   /** @param work never rejects. */
   run(source: Source, work: () => Promise<void>): void {
-    if (this.#turns.isHeavy(source)) {
+    if (this.#turns.mustWait(source)) {
       this.#waiting.push({ source, work })
       if (!this.#isBusy) void this.#workOff()
     } else void this.#measure(source, work)

@@ -48,6 +48,11 @@ function sourceThatUsed(address: string, usedMs: number) {
   return source
 }
 
+/** Two who use much come one after the other: neither is alone. */
+function contend() {
+  for (const address of ['rival', 'other rival']) b.turns.mustWait(sourceThatUsed(address, 1_000))
+}
+
 describe('who goes when', () => {
   test('who has used little is served at once, and charged', () => {
     const source = b.turns.open('a')
@@ -57,8 +62,9 @@ describe('who goes when', () => {
     expect(b.isIdle()).toBe(true)
   })
 
-  test('who has used much waits for a turn, also when nobody else is there', () => {
+  test('who has used much waits for a turn when others use much as well', () => {
     const source = sourceThatUsed('a', 100)
+    contend()
     b.turns.run(source, b.work('one', 1))
     expect(b.done).toEqual([])
     b.round()
@@ -66,8 +72,32 @@ describe('who goes when', () => {
     expect(b.isIdle()).toBe(true)
   })
 
+  test('who has used much waits for a turn when somebody was served at once, for a tenth of a second', () => {
+    const source = sourceThatUsed('a', 10_000)
+    b.turns.run(b.turns.open('modest'), b.work('modest', 1))
+    b.pass(99)
+    b.turns.run(source, b.work('waits', 1))
+    expect(b.done).toEqual(['modest'])
+    b.round()
+    b.pass(2)
+    b.turns.run(source, b.work('at once', 1))
+    expect(b.done).toEqual(['modest', 'waits', 'at once'])
+  })
+
+  test('who has used much and is alone does not wait, but for what waits already', () => {
+    const source = sourceThatUsed('a', 100)
+    b.turns.run(source, b.work('one', 1))
+    expect(b.done).toEqual(['one'])
+    b.turns.enqueue(source, b.work('two', 1))
+    b.turns.run(source, b.work('three', 1))
+    expect(b.done).toEqual(['one'])
+    b.round()
+    expect(b.done).toEqual(['one', 'two', 'three'])
+  })
+
   test('whoever has used least goes first, and each keeps its own order', () => {
     const [much, more] = [sourceThatUsed('much', 100), sourceThatUsed('more', 110)]
+    contend()
     for (const name of ['x1', 'x2', 'x3']) b.turns.run(more, b.work(name, 1.8))
     for (const name of ['y1', 'y2', 'y3']) b.turns.run(much, b.work(name, 1.8))
     b.round()
@@ -78,6 +108,7 @@ describe('who goes when', () => {
 
   test('a turn ends after eight milliseconds, with the work in hand, and the rest comes in the next', () => {
     const source = sourceThatUsed('a', 100)
+    contend()
     for (const name of ['1', '2', '3', '4', '5']) b.turns.run(source, b.work(name, 4.8))
     b.round()
     expect(b.done).toEqual(['1', '2'])
@@ -91,8 +122,8 @@ describe('who goes when', () => {
 
   test('a turn is shorter when somebody was served at once before it, whose answers leave first', () => {
     const source = sourceThatUsed('a', 100)
-    for (const name of ['1', '2', '3', '4']) b.turns.run(source, b.work(name, 0.3))
     b.turns.run(b.turns.open('modest'), b.work('modest', 0.1))
+    for (const name of ['1', '2', '3', '4']) b.turns.run(source, b.work(name, 0.3))
     b.round()
     expect(b.everything).toEqual(['modest', 'answers leave', '1', '2'])
     b.round()
@@ -101,6 +132,7 @@ describe('who goes when', () => {
 
   test('a flood leaves half of the time to another that wants as much, and all of it to one that wants little', () => {
     const [flood, other] = [sourceThatUsed('flood', 5_000), sourceThatUsed('other', 5_000)]
+    contend()
     for (let number = 0; number < 1_000; number++) {
       b.turns.run(flood, b.work('flood', 0.5))
       if (number < 100) b.turns.run(other, b.work('other', 0.5))
@@ -113,6 +145,7 @@ describe('who goes when', () => {
 
   test('work that fails takes nothing from what waits behind it', () => {
     const source = sourceThatUsed('a', 100)
+    contend()
     b.turns.run(source, () => {
       throw new Error('broken')
     })
@@ -136,8 +169,9 @@ describe('what is charged', () => {
     b.turns.charge(first, 100)
     b.turns.close(first)
     expect(b.turns.open('a')).toBe(first)
-    expect(b.turns.isHeavy(b.turns.open('a'))).toBe(true)
-    expect(b.turns.isHeavy(b.turns.open('b'))).toBe(false)
+    contend()
+    expect(b.turns.mustWait(b.turns.open('a'))).toBe(true)
+    expect(b.turns.mustWait(b.turns.open('b'))).toBe(false)
   })
 
   test('what was used counts half after a second, and who is gone is forgotten then', () => {
@@ -156,6 +190,7 @@ describe('what is charged', () => {
 describe('the slow lane', () => {
   test('those who used much go one after the other, least first, and others at once', async () => {
     const lane = new SlowLane(b.turns, b.nowMs)
+    contend()
     const [much, more, little] = [
       sourceThatUsed('much', 100),
       sourceThatUsed('more', 200),

@@ -35,6 +35,9 @@ export class Turns {
   #isCharging = false
   /** When somebody who has used little was served last. */
   #servedAtMs = Number.NEGATIVE_INFINITY
+  /** Who has used much and came last, and when another one did. */
+  #lastHeavy: Source | undefined
+  #otherHeavyAtMs = Number.NEGATIVE_INFINITY
   #chargedMs = 0
 
   constructor({
@@ -71,8 +74,22 @@ export class Turns {
     this.#sources.close(source)
   }
 
-  isHeavy(source: Source): boolean {
-    return this.#sources.isHeavy(source)
+  /**
+   * Is what comes from this source to wait for its turn? Not while it uses little, and not while it is alone: then
+   * waiting would only cost.
+   */
+  mustWait(source: Source): boolean {
+    if (!this.#sources.isHeavy(source)) return false
+    const nowMs = this.#nowMs()
+    if (this.#lastHeavy !== source) {
+      if (this.#lastHeavy !== undefined) this.#otherHeavyAtMs = nowMs
+      this.#lastHeavy = source
+    }
+    return (
+      this.#active.length > 0 ||
+      nowMs - this.#servedAtMs < LIKELY_BACK_MS ||
+      nowMs - this.#otherHeavyAtMs < LIKELY_BACK_MS
+    )
   }
 
   /** Time that it took to work for this source, and nobody else has measured. */
@@ -81,9 +98,9 @@ export class Turns {
     this.#sources.charge(source, usedMs, this.#nowMs())
   }
 
-  /** Does it at once for who has used little, and in a later turn for others. */
+  /** Does it at once, or in a later turn for those who must wait. */
   run(source: Source, work: Work): void {
-    if (this.isHeavy(source)) this.enqueue(source, work)
+    if (this.mustWait(source)) this.enqueue(source, work)
     else this.runNow(source, work)
   }
 
@@ -93,8 +110,9 @@ export class Turns {
       work()
       return
     }
+    const isHeavy = this.#sources.isHeavy(source)
     this.#measure(source, work)
-    this.#servedAtMs = this.#nowMs()
+    if (!isHeavy) this.#servedAtMs = this.#nowMs()
   }
 
   /** Does it when the turn of this source comes, after what already waits for it. */
