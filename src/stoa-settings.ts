@@ -1,5 +1,4 @@
 /** The settings of a running program: read again on a signal, and changed one by one by operators. */
-import { readFile } from 'node:fs/promises'
 import {
   type Config,
   describeConfig,
@@ -8,7 +7,7 @@ import {
   listSettings,
 } from './config/index.ts'
 import { AppError, accepted, type Outcome, type Refusal, refused } from './kernel/index.ts'
-import { writeFileWhole } from './platform/index.ts'
+import { readFileIfThere, writeFileWhole } from './platform/index.ts'
 
 /** What operators have changed, by key, as text like in the environment. */
 type Overrides = Readonly<Record<string, string>>
@@ -104,15 +103,10 @@ function flagsOf(overrides: Overrides): readonly FlagOverride[] {
 }
 
 async function readOverrides(path: string): Promise<Overrides> {
-  let text: string
+  const bytes = await readFileIfThere(path)
+  if (bytes === undefined) return {}
   try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    throw error
-  }
-  try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(bytes.toString())
     if (typeof value === 'object' && value !== null) {
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, String(each)]))
     }

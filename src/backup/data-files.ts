@@ -1,6 +1,7 @@
 /** The small files of a data folder that are no events and no database: operators' decisions, keys, the configuration. */
-import { chmod, mkdir, readdir, readFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { readFileIfThere } from '../platform/index.ts'
 import { readLinesOf, writeContent } from './content.ts'
 import type { DataFile } from './manifest.ts'
 import { PRIVATE_FILE, PRIVATE_FOLDER, replaceFile } from './private-file.ts'
@@ -30,7 +31,7 @@ export async function writeDataFiles(
   ]
   const files: DataFile[] = []
   for (const { name, path } of sources) {
-    const bytes = await readIfThere(path)
+    const bytes = await readFileIfThere(path)
     if (bytes === undefined) continue
     const content = await writeContent(folder, `file-${name.replaceAll('/', '-')}`, oneLine(bytes), signal)
     files.push({ ...content, name })
@@ -55,13 +56,4 @@ async function* oneLine(bytes: Buffer): AsyncGenerator<Buffer> {
 async function namesIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
 }

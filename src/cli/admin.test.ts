@@ -12,7 +12,7 @@ import {
   testConnection,
 } from '../console/testing/index.ts'
 import { createHttpServer, createLogger, createMetricsRegistry, type HttpServer } from '../platform/index.ts'
-import { ADMIN_ACTIONS } from './admin-actions.ts'
+import { ADMIN_ACTIONS } from './admin-actions/index.ts'
 import { answerLines } from './admin-print.ts'
 import { runTestCli } from './testing/run-test-cli.ts'
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { ADMIN_ACTIONS, type AdminAction, type AdminArgument } from './admin-actions.ts'
+import { ADMIN_ACTIONS, type AdminAction, type AdminArgument } from './admin-actions/index.ts'
 import { type AdminAnswer, askStoa } from './admin-client.ts'
 import { answerLines } from './admin-print.ts'
 import { configFor } from './config-for.ts'

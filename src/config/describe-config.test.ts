@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { describeConfig } from './describe-config.ts'
 import { defaultConfig } from './load-config.ts'
-import { notes } from './schema.ts'
+import { notes } from './notes.ts'
 import { listSettings } from './settings.ts'
 
 const PLANTED = 'nsec1plantedsecret'

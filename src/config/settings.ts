@@ -1,6 +1,7 @@
 /** The schema as a flat list of settings: what loading, printing and documenting walk over. */
 import { z } from 'zod'
-import { configSchema, notes } from './schema.ts'
+import { notes } from './notes.ts'
+import { configSchema } from './schema.ts'
 
 export interface Setting {
   /** Path in the file, for example `relay.limits.maxLimit`. */

@@ -23,10 +23,10 @@ export function adminPathFile(dataDir: string): string {
 
 /** Where the program that runs on this data folder can be spoken to; undefined when none has said. */
 export async function findAdminSocket(dataDir: string): Promise<string | undefined> {
-  return adminSocketIn(dataDir) ?? (await readIfThere(adminPathFile(dataDir)))
+  return adminSocketIn(dataDir) ?? (await readIfPossible(adminPathFile(dataDir)))
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfPossible(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, 'utf8')).trim()
   } catch {

@@ -1,5 +1,5 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
 import { AppError } from '../kernel/index.ts'
+import { readFileIfThere, writeFileWhole } from '../platform/index.ts'
 import type { MirrorRecord, MirrorsState } from './mirror-state.ts'
 
 interface MirrorFile {
@@ -16,11 +16,11 @@ export function mirrorFile(path: string): MirrorsState {
 }
 
 async function loadMirrors(path: string): Promise<readonly MirrorRecord[]> {
-  const text = await readIfThere(path)
-  if (text === undefined) return []
+  const bytes = await readFileIfThere(path)
+  if (bytes === undefined) return []
   try {
     // Written by `saveMirrors`.
-    const { version, mirrors } = JSON.parse(text) as MirrorFile
+    const { version, mirrors } = JSON.parse(bytes.toString()) as MirrorFile
     if (version === 1 && Array.isArray(mirrors)) return mirrors
   } catch (cause) {
     throw damaged(path, cause)
@@ -28,32 +28,10 @@ async function loadMirrors(path: string): Promise<readonly MirrorRecord[]> {
   throw damaged(path)
 }
 
-/** A crash leaves the old file or the new one. The address of a mirror may hold a secret, so the file is ours alone. */
-async function saveMirrors(path: string, mirrors: readonly MirrorRecord[]): Promise<void> {
-  const draft = `${path}.${process.pid}.tmp`
+/** The address of a mirror may hold a secret, so the file is ours alone. */
+function saveMirrors(path: string, mirrors: readonly MirrorRecord[]): Promise<void> {
   const file: MirrorFile = { version: 1, mirrors }
-  try {
-    const handle = await open(draft, 'w', 0o600)
-    try {
-      await handle.writeFile(JSON.stringify(file))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(draft, path)
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+  return writeFileWhole(path, JSON.stringify(file))
 }
 
 function damaged(path: string, cause?: unknown): AppError {

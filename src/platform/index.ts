@@ -20,6 +20,7 @@ export {
   type Registry,
   type Sample,
 } from './metrics.ts'
+export { readFileIfThere } from './read-file-if-there.ts'
 export { createSignatureVerifier } from './signatures/create-verifier.ts'
 export type { SignatureVerifier, VerifierChoice } from './signatures/verifier.ts'
 export { writeFileWhole } from './write-file-whole.ts'

@@ -54,38 +54,41 @@ export class Meter {
   }
 
   gauges(name: string, help: string, labelNames: readonly string[], read: Read<Iterable<Sample>>): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-      async collect() {
-        const samples = await readable(read)
-        this.reset()
-        if (labelNames.length === 0) this.remove()
-        for (const [values, value] of samples) this.labels(...values).set(value)
-      },
+    const gauge: Gauge = new Gauge({
+      ...this.#described(name, help, labelNames),
+      collect: () =>
+        this.#refresh(gauge, labelNames, read, (labels, value) => gauge.labels(...labels).set(value)),
     })
   }
 
   counters(name: string, help: string, labelNames: readonly string[], read: Read<Iterable<Sample>>): void {
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-      async collect() {
-        const samples = await readable(read)
-        this.reset()
-        if (labelNames.length === 0) this.remove()
-        for (const [values, value] of samples) this.labels(...values).inc(value)
-      },
+    const counter: Counter = new Counter({
+      ...this.#described(name, help, labelNames),
+      collect: () =>
+        this.#refresh(counter, labelNames, read, (labels, value) => counter.labels(...labels).inc(value)),
     })
   }
 
   /** How long something takes, in seconds; its name ends in `_seconds`. */
   histogram(name: string, help: string, read: () => Durations | undefined): void {
     new ReadHistogram({ name, help, registers: [this.#registry] }, read)
+  }
+
+  #described(name: string, help: string, labelNames: readonly string[]) {
+    return { name, help, labelNames: [...labelNames], registers: [this.#registry] }
+  }
+
+  /** Puts the numbers of now in the place of those before; without any there is no metric, not one that says 0. */
+  async #refresh(
+    metric: Gauge | Counter,
+    labelNames: readonly string[],
+    read: Read<Iterable<Sample>>,
+    put: (labels: readonly string[], value: number) => void,
+  ): Promise<void> {
+    const samples = await readable(read)
+    metric.reset()
+    if (labelNames.length === 0) metric.remove()
+    for (const [labels, value] of samples) put(labels, value)
   }
 }
 

@@ -2,9 +2,8 @@
  * The operators' decisions in a file of the data folder, so that the relay knows them from its first moment: before
  * the database is ready, and when it is gone.
  */
-import { readFile } from 'node:fs/promises'
 import { AppError } from '../kernel/index.ts'
-import { writeFileWhole } from '../platform/index.ts'
+import { readFileIfThere, writeFileWhole } from '../platform/index.ts'
 import { type AccessListsData, EMPTY_ACCESS_LISTS } from './access-lists.ts'
 
 interface AccessFile {
@@ -18,11 +17,11 @@ interface AccessFile {
  * @throws AppError ACCESS_FILE_DAMAGED: starting with empty lists would let in everybody who was banned.
  */
 export async function loadAccessLists(path: string): Promise<AccessListsData> {
-  const text = await readIfThere(path)
-  if (text === undefined) return EMPTY_ACCESS_LISTS
+  const bytes = await readFileIfThere(path)
+  if (bytes === undefined) return EMPTY_ACCESS_LISTS
   try {
     // Written by `saveAccessLists`; members that an older version did not know are empty.
-    const { version, lists } = JSON.parse(text) as AccessFile
+    const { version, lists } = JSON.parse(bytes.toString()) as AccessFile
     if (version === 1) return { ...EMPTY_ACCESS_LISTS, ...lists }
   } catch (cause) {
     throw damaged(path, cause)
@@ -34,15 +33,6 @@ export async function loadAccessLists(path: string): Promise<AccessListsData> {
 export function saveAccessLists(path: string, lists: AccessListsData): Promise<void> {
   const file: AccessFile = { version: 1, lists }
   return writeFileWhole(path, JSON.stringify(file))
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 function damaged(path: string, cause?: unknown): AppError {

@@ -1,0 +1,17 @@
+/** What `stoa admin` can do: each action is one request to the running program. */
+import { ACCESS } from './access.ts'
+import type { AdminAction } from './action.ts'
+import { MODERATION } from './moderation.ts'
+import { PEOPLE } from './people.ts'
+import { RUNNING } from './running.ts'
+import { UPKEEP } from './upkeep.ts'
+
+export type { AdminAction, AdminArgument } from './action.ts'
+
+export const ADMIN_ACTIONS: readonly AdminAction[] = [
+  ...RUNNING,
+  ...ACCESS,
+  ...MODERATION,
+  ...PEOPLE,
+  ...UPKEEP,
+]
