@@ -95,9 +95,11 @@ export class ConnectionChecks {
     const { maintenance, maxConnections, rates } = this.#settings
     const { isInMaintenance, unlimitedIps } = this.#switches
     if (maintenance || lists.maintenance || isInMaintenance) return MAINTENANCE
+    const isUnlimited = lists.isUnlimitedIp(address) || unlimitedIps.includes(address)
+    const room = Math.min(lists.maxConnections ?? maxConnections, this.#sharedRoom())
+    if (!isUnlimited && openConnections() >= room) return FULL
     if (lists.isBlockedIp(address)) return BLOCKED
-    if (lists.isUnlimitedIp(address) || unlimitedIps.includes(address)) return undefined
-    if (openConnections() >= Math.min(lists.maxConnections ?? maxConnections, this.#sharedRoom())) return FULL
+    if (isUnlimited) return undefined
     if (!rates.exemptIps.includes(address) && !this.#rate.take(address, nowMs())) return TOO_FAST
     return this.#refuseMany(address)
   }

@@ -86,7 +86,7 @@ export interface RelayGauges {
   /** What waits inside the relay, by what for. */
   readonly queues: Readonly<Record<RelayQueue, number>>
   /** Connections that are not read from at the moment, by why. */
-  readonly heldConnections: Readonly<Record<'store' | 'reader', number>>
+  readonly heldConnections: Readonly<Record<'store' | 'reader' | 'turn', number>>
   /** Bytes that clients have not taken yet. */
   readonly unsentBytes: number
   /** Reconciliations (NIP-77) that are open, and what their snapshots take. */
@@ -103,6 +103,8 @@ export interface RelayGauges {
 export type RelayQueue =
   /** Queries whose next slice is due. */
   | 'queries-due'
+  | 'addresses-deferred'
+  | 'counts-deferred'
   /** Queries whose client has to read first. */
   | 'queries-paused'
   /** New events that wait for a subscription's stored ones. */
@@ -171,6 +173,8 @@ export function createGauges(): RelayGauges {
     runningQueries: 0,
     queues: {
       'queries-due': 0,
+      'addresses-deferred': 0,
+      'counts-deferred': 0,
       'queries-paused': 0,
       'live-pending': 0,
       'subscriptions-unfiled': 0,
@@ -179,7 +183,7 @@ export function createGauges(): RelayGauges {
       'store-requests': 0,
       'main-thread-calls': 0,
     },
-    heldConnections: { store: 0, reader: 0 },
+    heldConnections: { store: 0, reader: 0, turn: 0 },
     unsentBytes: 0,
     reconciliations: 0,
     reconciliationBytes: 0,

@@ -104,6 +104,7 @@ export class Dispatcher implements WebSocketHandler<Session> {
     const { session } = connection
     for (const subscription of session.subscriptions?.values() ?? []) this.#deps.fanOut.remove(subscription)
     session.subscriptions = undefined
+    session.unread = undefined
     this.#deps.negentropy.forget(connection)
     // Queries that waited for this client to read notice that they are closed when they are resumed.
     this.onDrain(connection)

@@ -117,7 +117,15 @@ export class EventIntake {
   async #takeWhenKnown(taken: Taken, known: Promise<boolean>): Promise<void> {
     try {
       if (await known) this.#answerDuplicate(taken.connection, taken.event)
-      else this.#deps.turns.run(taken.connection.session.source, () => this.#check(taken))
+      else this.#deps.turns.run(taken.connection.session.source, () => this.#checkOrFail(taken))
+    } catch {
+      this.#answerFailed(taken.connection, taken.event)
+    }
+  }
+
+  #checkOrFail(taken: Taken): void {
+    try {
+      this.#check(taken)
     } catch {
       this.#answerFailed(taken.connection, taken.event)
     }

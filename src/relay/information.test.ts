@@ -2,15 +2,10 @@
 import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { createMemoryStore } from '../events/memory/index.ts'
 import { createManualClock } from '../kernel/index.ts'
-import { createSignatureVerifier } from '../platform/index.ts'
-import { EMPTY_ACCESS_LISTS } from './access-lists.ts'
-import { createLocalBus } from './live-bus.ts'
 import { NOW_SECONDS, testEvent, testSettings } from './policies/testing/policy-kit.ts'
-import { startRelay } from './relay.ts'
-import { createLonelyHost } from './relay-host.ts'
 import type { RelaySettings } from './settings.ts'
+import { startLonelyRelay } from './testing/lonely-relay.ts'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
@@ -19,22 +14,7 @@ afterEach(async () => {
 
 async function relayWith(settings: RelaySettings) {
   const clock = createManualClock(NOW_SECONDS * 1_000)
-  const relay = await startRelay({
-    settings: { ...settings, port: 0 },
-    store: createMemoryStore(),
-    verifier: await createSignatureVerifier('auto'),
-    bus: createLocalBus().relayBus,
-    host: createLonelyHost(() => clock.nowSeconds()),
-    access: EMPTY_ACCESS_LISTS,
-    fallback: () => undefined,
-    version: '0.0.0-test',
-    self: '',
-    offeredNips: [],
-    notify: () => undefined,
-    connectionPrefix: 'test.',
-    reusePort: false,
-    clock,
-  })
+  const relay = await startLonelyRelay({ settings, clock })
   cleanUps.push(() => relay.stop())
   const socket = new WebSocket(`ws://127.0.0.1:${relay.port}`)
   await once(socket, 'open')

@@ -45,9 +45,12 @@ export class QueryRunner {
   }
 
   start(subscription: Subscription): void {
+    const { turns } = this.#deps
+    const { source } = subscription.connection.session
     this.#running++
     if (this.#mustWait(subscription)) this.#wait(subscription)
-    else this.#deps.turns.run(subscription.connection.session.source, () => this.#slice(subscription))
+    else if (turns.defers(source)) this.#enqueue(subscription)
+    else turns.runNow(source, () => this.#slice(subscription))
   }
 
   /** The client has read: its queries go on. */
@@ -73,7 +76,15 @@ export class QueryRunner {
   async #sendWhenRead(subscription: Subscription, reading: Promise<EventPage>): Promise<void> {
     try {
       const page = await reading
-      this.#deps.turns.run(subscription.connection.session.source, () => this.#send(subscription, page))
+      this.#deps.turns.run(subscription.connection.session.source, () => this.#sendOrFail(subscription, page))
+    } catch {
+      this.#fail(subscription)
+    }
+  }
+
+  #sendOrFail(subscription: Subscription, page: EventPage): void {
+    try {
+      this.#send(subscription, page)
     } catch {
       this.#fail(subscription)
     }

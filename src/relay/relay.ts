@@ -29,7 +29,14 @@ import {
 import { QueryRunner } from './query-runner.ts'
 import type { RelayHost } from './relay-host.ts'
 import { Requests } from './requests.ts'
-import { type Connection, createSession, HOLD_FOR_READER, HOLD_FOR_STORE, type Session } from './session.ts'
+import {
+  type Connection,
+  createSession,
+  HOLD_FOR_READER,
+  HOLD_FOR_STORE,
+  HOLD_FOR_TURN,
+  type Session,
+} from './session.ts'
 import type { RelaySettings } from './settings.ts'
 import { Submissions } from './submissions.ts'
 import { PacedInbox, SlowLane, Turns } from './turns/index.ts'
@@ -96,6 +103,7 @@ class RunningRelay implements Relay {
   readonly #lists: AccessLists
   readonly #checks: ConnectionChecks
   readonly #turns: Turns
+  readonly #slowLane: SlowLane
   readonly #fanOut: FanOut
   readonly #queries: QueryRunner
   readonly #intake: EventIntake
@@ -142,6 +150,7 @@ class RunningRelay implements Relay {
     const flusher = new Flusher()
     const turns = new Turns({ beforeTurn: () => flusher.flushAll() })
     this.#turns = turns
+    this.#slowLane = new SlowLane(turns)
     this.#queries = new QueryRunner({
       fanOut: this.#fanOut,
       counters,
@@ -190,7 +199,7 @@ class RunningRelay implements Relay {
       readPolicies: this.#readPolicies,
       fanOut: this.#fanOut,
       queries: this.#queries,
-      slowLane: new SlowLane(turns),
+      slowLane: this.#slowLane,
       counters,
     })
     this.#negentropy = new NegentropySessions({
@@ -256,9 +265,11 @@ class RunningRelay implements Relay {
   stats(): RelayStats {
     const { bytesIn, bytesOut } = this.#counters
     const live = { bytesIn, bytesOut, unsentBytes: 0 }
-    const heldConnections = { store: 0, reader: 0 }
+    const heldConnections = { store: 0, reader: 0, turn: 0 }
     const queues = {
       'queries-due': this.#queries.due,
+      'addresses-deferred': this.#turns.waiting,
+      'counts-deferred': this.#slowLane.waiting,
       'queries-paused': 0,
       'live-pending': this.#fanOut.pending,
       'subscriptions-unfiled': this.#fanOut.unfiled,
@@ -274,6 +285,7 @@ class RunningRelay implements Relay {
       live.unsentBytes += connection.bufferedBytes
       if ((holds & HOLD_FOR_STORE) !== 0) heldConnections.store++
       if ((holds & HOLD_FOR_READER) !== 0) heldConnections.reader++
+      if ((holds & HOLD_FOR_TURN) !== 0) heldConnections.turn++
       queues['queries-paused'] += waiting?.length ?? 0
       queues.counts += openCounts
     }

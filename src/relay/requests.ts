@@ -107,7 +107,8 @@ export class Requests {
       this.refuse(connection, id, reason('rate-limited', `at most ${MAX_OPEN_COUNTS} counts at a time`))
     } else {
       const asked = filters.map((filter) => this.#withoutSpam(filter))
-      void this.#answerCount(connection, id, asked)
+      session.openCounts++
+      this.#deps.slowLane.run(session.source, () => this.#answerCount(connection, id, asked))
     }
   }
 
@@ -142,10 +143,10 @@ export class Requests {
   }
 
   async #answerCount(connection: Connection, id: string, filters: readonly Filter[]): Promise<void> {
-    const { session } = connection
     const sinceMs = performance.now()
-    session.openCounts++
     try {
+      // Whoever waited for a turn may be gone.
+      if (!connection.isOpen) return
       connection.sendText(await this.#countMessage(connection, id, filters))
       noteDuration(this.#deps.counters.counting, performance.now() - sinceMs)
     } catch {

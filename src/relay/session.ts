@@ -73,8 +73,8 @@ export const HOLD_FOR_TURN = 4
 
 /** Stops reading from a client until every reason is gone. What it sends meanwhile waits at its own end. */
 export function holdReading(connection: Connection, reason: number): void {
-  if (connection.session.holds === 0) connection.pause()
   connection.session.holds |= reason
+  connection.pause()
 }
 
 export function releaseReading(connection: Connection, reason: number): void {

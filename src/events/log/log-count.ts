@@ -16,6 +16,7 @@ const PAGE_EVENTS = 4_096
 
 /** Entries of lists that are looked at one by one in a single step: some tens of nanoseconds each. */
 const MAX_LOOKED_AT = 30_000
+const MAX_LOOK_UPS = 2_000
 
 /**
  * Counts the different visible events that match any of the filters (NIP-45). When one filter's access path
@@ -32,7 +33,7 @@ export function openCount(
     const { keys, restriction } = exact
     const isPlain = restriction === undefined && !set.segments.some((segment) => segment.hasExpirations)
     if (isPlain) return countLists(set, keys)
-    if (entriesOf(set, keys) <= MAX_LOOKED_AT) return countVisible(set, exact, limits)
+    if (areShort(set, keys)) return countVisible(set, exact, limits)
   }
   return countMatches(openQuery(set, filters.map(withoutLimit), limits))
 }
@@ -83,10 +84,12 @@ function countLists(set: SegmentSet, keys: readonly IndexKey[]): SlicedTask<numb
   }
 }
 
-function entriesOf({ segments }: SegmentSet, keys: readonly IndexKey[]): number {
+/** May the lists be looked through in one step? Asking takes a look-up for each key in each segment, so there is a bound on that too. */
+function areShort({ segments }: SegmentSet, keys: readonly IndexKey[]): boolean {
+  if (keys.length * segments.length > MAX_LOOK_UPS) return false
   let entries = 0
   for (const segment of segments) for (const key of keys) entries += segment.find(key)?.count ?? 0
-  return entries
+  return entries <= MAX_LOOKED_AT
 }
 
 const NOTHING_LEFT = { ids: undefined, authors: undefined, kinds: undefined, tags: [] }

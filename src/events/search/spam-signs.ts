@@ -70,10 +70,11 @@ const ELSEWHERE =
 const MENTION = /(?:nostr:)?n(?:pub|profile)1[02-9ac-hj-np-z]{20,}|#\[\d+\]/giu
 const HASHTAG = /(?:^|\s)#[\p{L}\p{N}_]+/gu
 const HIDDEN = /[\u200B\u2060\u2062-\u2064\u202A-\u202E\u{E0000}-\u{E007F}]/gu
-const LONG_RUN = /[A-Za-z0-9+/=]{120,}/u
+// Looked for from its beginning only: otherwise each of its characters begins a search of its own.
+const LONG_RUN = /(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{120,}/u
 const LONG_RUN_UNITS = 120
-const PREFIXED = /\b(?:lnbc|lnurl|npub|nprofile|nevent|naddr|note|cashu|bc)/iu
-const MARKUP = /<(?:a|img|script|iframe|div|br)\b[^>]{0,500}>/iu
+const PREFIXED = /\b(?:lnbc|lnurl1|npub1|nprofile1|nevent1|naddr1|note1|cashu[ab]|bc1)/iu
+const MARKUP = /<(?:a|img|script|iframe|div|br)\b[^<>]{0,500}>/iu
 
 const ADVERTISING: readonly RegExp[] = [
   /airdrop|空投|红包|紅包/iu,

@@ -3,13 +3,8 @@ import { defaultConfig } from '../../config/index.ts'
 import type { EventStore } from '../../events/index.ts'
 import { systemClock } from '../../kernel/index.ts'
 import { createSignatureVerifier } from '../../platform/index.ts'
-import {
-  createLocalBus,
-  createLonelyHost,
-  EMPTY_ACCESS_LISTS,
-  LiveEvent,
-  startRelay,
-} from '../../relay/index.ts'
+import { createLocalBus, LiveEvent } from '../../relay/index.ts'
+import { startLonelyRelay } from '../../relay/testing/lonely-relay.ts'
 import { createIntake, type Intake } from '../intake.ts'
 import type { MirrorsDeps } from '../mirrors.ts'
 
@@ -31,20 +26,11 @@ export async function startTestRelay(
 ): Promise<TestRelay> {
   const verifier = await createSignatureVerifier('auto')
   const { relayBus, mainBus } = createLocalBus()
-  const relay = await startRelay({
-    settings: { ...defaultConfig().relay, port: 0, ...settings },
+  const relay = await startLonelyRelay({
+    settings: { ...defaultConfig().relay, ...settings },
+    port: settings.port,
     store,
-    verifier,
     bus: relayBus,
-    host: createLonelyHost(() => systemClock.nowSeconds()),
-    access: EMPTY_ACCESS_LISTS,
-    fallback: () => undefined,
-    version: '0.0.0-test',
-    self: '',
-    offeredNips: [],
-    notify: () => undefined,
-    connectionPrefix: 'test.',
-    reusePort: false,
   })
   const url = `ws://127.0.0.1:${relay.port}`
   return {

@@ -11,6 +11,8 @@ export interface AskOptions {
 interface Question {
   readonly id: string
   readonly from: string
+  /** After this nobody waits for the answer any more, and it must not be acted on: the bus may have held it back. */
+  readonly untilMs: number
   readonly what: unknown
 }
 
@@ -58,7 +60,10 @@ export class LeaderLine {
       timer = setTimeout(() => resolve(refused(NO_ANSWER)), timeoutMs)
     })
     try {
-      this.#bus.publish(QUESTIONS, written({ id, from: this.#name, what } satisfies Question))
+      this.#bus.publish(
+        QUESTIONS,
+        written({ id, from: this.#name, untilMs: Date.now() + timeoutMs, what } satisfies Question),
+      )
       return await answered
     } finally {
       clearTimeout(timer)
@@ -70,7 +75,7 @@ export class LeaderLine {
   answer(handle: (what: unknown) => Promise<Outcome<unknown, Refusal>>): () => void {
     const subscription = this.#bus.subscribe(QUESTIONS, (payload) => {
       const question = read<Question>(payload)
-      if (question === undefined) return
+      if (question === undefined || question.untilMs < Date.now()) return
       void handle(question.what)
         .catch((): Outcome<unknown, Refusal> => refused(FAILED))
         .then((outcome) =>

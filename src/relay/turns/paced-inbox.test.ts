@@ -22,6 +22,7 @@ function bench() {
   const log: string[] = []
   const fake = {
     session,
+    isOpen: true,
     read: (bytes: Buffer, length: number) => {
       nowMs += 3
       read.push(Buffer.from(bytes.subarray(0, length)))
@@ -42,8 +43,8 @@ function bench() {
     makeHeavy: () => {
       turns.charge(source, 1_000)
       turns.charge(rival, 1_000)
-      turns.mustWait(source)
-      turns.mustWait(rival)
+      turns.defers(source)
+      turns.defers(rival)
     },
     /** As a socket gives them: in a buffer that is used again at once. */
     receive: (bytes: Buffer) => {
@@ -52,6 +53,9 @@ function bench() {
       shared.fill(0)
     },
     end: () => inbox.end(connection),
+    close: () => {
+      fake.isOpen = false
+    },
     round: () => {
       for (const callback of later.splice(0)) callback()
     },
@@ -99,6 +103,22 @@ test('the end of a connection comes after all that was sent', () => {
   expect(b.end()).toBe(true)
   while (!b.isIdle()) b.round()
   expect(b.log).toEqual(['ended after 30000'])
+})
+
+test('what waits when we close, and what comes after, is read at once and not kept', () => {
+  const b = bench()
+  b.makeHeavy()
+  b.receive(Buffer.alloc(10_000, 1))
+  b.round()
+  b.receive(Buffer.alloc(10_000, 2))
+  b.close()
+  b.receive(Buffer.alloc(300_000, 3))
+  expect(Buffer.concat(b.read)).toEqual(
+    Buffer.concat([Buffer.alloc(10_000, 1), Buffer.alloc(10_000, 2), Buffer.alloc(300_000, 3)]),
+  )
+  const pieces = b.read.length
+  while (!b.isIdle()) b.round()
+  expect(b.read).toHaveLength(pieces)
 })
 
 test('whatever comes when, all of it is read once and in order', () => {

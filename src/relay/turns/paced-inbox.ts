@@ -30,7 +30,13 @@ export class PacedInbox implements Inbox<Session> {
 
   receive(connection: Connection, bytes: Buffer, length: number): void {
     const { session } = connection
-    if (session.unread === undefined && !this.#turns.mustWait(session.source)) {
+    // Of what comes after we have closed only the close frame counts, and nothing is answered: no reason to keep it.
+    if (!connection.isOpen) {
+      this.#readRest(connection)
+      connection.read(bytes, length)
+      return
+    }
+    if (session.unread === undefined && !this.#turns.defers(session.source)) {
       this.#turns.runNow(session.source, () => connection.read(bytes, length))
       return
     }
@@ -54,6 +60,15 @@ export class PacedInbox implements Inbox<Session> {
     session.unread.chunks.push(chunk)
     session.unread.bytes += chunk.length
     if (session.unread.bytes > HOLD_ABOVE_BYTES) holdReading(connection, HOLD_FOR_TURN)
+  }
+
+  #readRest(connection: Connection): void {
+    const { unread } = connection.session
+    connection.session.unread = undefined
+    for (const chunk of unread?.chunks ?? []) {
+      const rest = chunk === unread?.chunks[0] ? chunk.subarray(unread.readBytes) : chunk
+      connection.read(rest, rest.length)
+    }
   }
 
   #readPiece(connection: Connection): void {

@@ -12,11 +12,14 @@ interface Waiting {
  */
 export class SlowLane {
   readonly #turns: Turns
+  /** Time that this thread was at work: what the disk or another thread does costs nobody here. */
   readonly #nowMs: () => number
   readonly #waiting: Waiting[] = []
   #isBusy = false
+  /** Under way, those that did not wait included. */
+  #running = 0
 
-  constructor(turns: Turns, nowMs = () => performance.now()) {
+  constructor(turns: Turns, nowMs = () => performance.eventLoopUtilization().active) {
     this.#turns = turns
     this.#nowMs = nowMs
   }
@@ -27,7 +30,7 @@ export class SlowLane {
 
   /** @param work never rejects. */
   run(source: Source, work: () => Promise<void>): void {
-    if (this.#turns.mustWait(source)) {
+    if (this.#turns.defers(source)) {
       this.#waiting.push({ source, work })
       if (!this.#isBusy) void this.#workOff()
     } else void this.#measure(source, work)
@@ -48,12 +51,14 @@ export class SlowLane {
     return waiting.splice(least, 1)[0]
   }
 
-  /** Its steps cannot be told from those of others, so it is charged what passed and nobody else was charged for. */
+  /** Its steps cannot be told from those of others, so it is charged what passed and nobody else was charged for,
+   * shared with those who are under way beside it. */
   async #measure(source: Source, work: () => Promise<void>): Promise<void> {
     const startedMs = this.#nowMs()
     const chargedMs = this.#turns.chargedMs
+    this.#running++
     await work()
     const passedMs = this.#nowMs() - startedMs - (this.#turns.chargedMs - chargedMs)
-    this.#turns.charge(source, Math.max(0, passedMs))
+    this.#turns.charge(source, Math.max(0, passedMs / this.#running--))
   }
 }

@@ -12,7 +12,6 @@ export type Work = () => void
 /** What was used counts half after so long. */
 const HALF_LIFE_MS = 1_000
 const DECAY_EVERY_MS = 100
-const DECAY = 0.5 ** (DECAY_EVERY_MS / HALF_LIFE_MS)
 /** Several times what somebody uses who reads a few feeds and writes a note now and then: three hundredths of the thread. */
 const HEAVY_MS = 40
 /** Whoever has used less than this and is gone is forgotten. */
@@ -44,16 +43,19 @@ export class Sources {
 
   charge(source: Source, usedMs: number, nowMs: number): void {
     source.usedMs += usedMs
-    if (nowMs - this.#decayedAtMs >= DECAY_EVERY_MS) this.#decay(nowMs)
+    this.#decay(nowMs)
   }
 
   /** Has it used so much of late that others go first? */
-  isHeavy(source: Source): boolean {
+  isHeavy(source: Source, nowMs: number): boolean {
+    this.#decay(nowMs)
     return source.usedMs > HEAVY_MS
   }
 
   #decay(nowMs: number): void {
-    const factor = DECAY ** Math.floor((nowMs - this.#decayedAtMs) / DECAY_EVERY_MS)
+    const passedMs = nowMs - this.#decayedAtMs
+    if (passedMs < DECAY_EVERY_MS) return
+    const factor = 0.5 ** (passedMs / HALF_LIFE_MS)
     this.#decayedAtMs = nowMs
     for (const [address, source] of this.#byAddress) {
       source.usedMs *= factor

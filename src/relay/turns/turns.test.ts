@@ -50,7 +50,7 @@ function sourceThatUsed(address: string, usedMs: number) {
 
 /** Two who use much come one after the other: neither is alone. */
 function contend() {
-  for (const address of ['rival', 'other rival']) b.turns.mustWait(sourceThatUsed(address, 1_000))
+  for (const address of ['rival', 'other rival']) b.turns.defers(sourceThatUsed(address, 1_000))
 }
 
 describe('who goes when', () => {
@@ -170,8 +170,8 @@ describe('what is charged', () => {
     b.turns.close(first)
     expect(b.turns.open('a')).toBe(first)
     contend()
-    expect(b.turns.mustWait(b.turns.open('a'))).toBe(true)
-    expect(b.turns.mustWait(b.turns.open('b'))).toBe(false)
+    expect(b.turns.defers(b.turns.open('a'))).toBe(true)
+    expect(b.turns.defers(b.turns.open('b'))).toBe(false)
   })
 
   test('what was used counts half after a second, and who is gone is forgotten then', () => {
@@ -179,6 +179,12 @@ describe('what is charged', () => {
     b.pass(1_000)
     b.turns.charge(other, 0)
     expect(source.usedMs).toBeCloseTo(50)
+    // However often it is looked at in between.
+    for (let look = 0; look < 10; look++) {
+      b.pass(150)
+      b.turns.charge(other, 0)
+    }
+    expect(source.usedMs).toBeCloseTo(50 * 0.5 ** 1.5)
     b.turns.close(source)
     b.pass(60_000)
     b.turns.charge(other, 0)

@@ -75,12 +75,12 @@ export class Turns {
   }
 
   /**
-   * Is what comes from this source to wait for its turn? Not while it uses little, and not while it is alone: then
+   * Notes that something has come from this source; true when it is to wait for its turn. Not while it uses little, and not while it is alone: then
    * waiting would only cost.
    */
-  mustWait(source: Source): boolean {
-    if (!this.#sources.isHeavy(source)) return false
+  defers(source: Source): boolean {
     const nowMs = this.#nowMs()
+    if (!this.#sources.isHeavy(source, nowMs)) return false
     if (this.#lastHeavy !== source) {
       if (this.#lastHeavy !== undefined) this.#otherHeavyAtMs = nowMs
       this.#lastHeavy = source
@@ -100,7 +100,7 @@ export class Turns {
 
   /** Does it at once, or in a later turn for those who must wait. */
   run(source: Source, work: Work): void {
-    if (this.mustWait(source)) this.enqueue(source, work)
+    if (this.defers(source)) this.enqueue(source, work)
     else this.runNow(source, work)
   }
 
@@ -110,7 +110,7 @@ export class Turns {
       work()
       return
     }
-    const isHeavy = this.#sources.isHeavy(source)
+    const isHeavy = this.#sources.isHeavy(source, this.#nowMs())
     this.#measure(source, work)
     if (!isHeavy) this.#servedAtMs = this.#nowMs()
   }
@@ -140,11 +140,11 @@ export class Turns {
   }
 
   #takeTurn(): void {
-    this.#beforeTurn()
     const startedMs = this.#nowMs()
     const isWanted = startedMs - this.#servedAtMs < LIKELY_BACK_MS
     const endMs = startedMs + (isWanted ? SHORT_TURN_MS : LONG_TURN_MS)
     try {
+      this.#beforeTurn()
       do this.#workOnce()
       while (this.#active.length > 0 && this.#nowMs() < endMs)
     } finally {

@@ -296,10 +296,11 @@ export class WebSocketConnection<Session> implements Flushable {
 
   /** Takes what the stream buffered before its reads were directed elsewhere. */
   private receiveEarly(): void {
+    // First, so that whoever holds the reading while these are received is not overruled.
+    this.socket.resume()
     for (let chunk = this.socket.read(); chunk !== null; chunk = this.socket.read()) {
       this.receive(chunk, chunk.length)
     }
-    this.socket.resume()
   }
 
   private receive(bytes: Buffer, length: number): void {
