@@ -168,7 +168,7 @@ export class BackRooms {
       import('./stoa-operator.ts'),
       import('./platform/leadership/index.ts'),
     ])
-    if (shared.processBus !== undefined) this.#line = new LeaderLine(shared.bus)
+    if (shared.processBus !== undefined) this.#line = new LeaderLine(shared.bus, this.#deps.logger)
     return createOperator({
       office: () => this.#office,
       unit: () => this.#relay(),

@@ -1,6 +1,7 @@
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { accepted } from '../kernel/index.ts'
 import type { UnverifiedHttpAuth } from '../nostr/index.ts'
+import type { Tables } from '../platform/database/index.ts'
 import type { Actor } from './actor.ts'
 import { type AccountsContext, nowOf } from './context.ts'
 import { type HttpAuthDeps, provenKey } from './http-auth.ts'
@@ -52,18 +53,16 @@ export async function linkKey(
       .select((row) => row.fn.countAll<bigint>().as('count'))
       .where('account_id', '=', accountId)
       .executeTakeFirstOrThrow()
-    if (count >= BigInt(MAX_KEYS)) return refuse('LIMIT_REACHED', `an account has ${MAX_KEYS} keys at most`)
+    const owner = await ownerOfKey(tx, pubkey)
+    if (count >= BigInt(MAX_KEYS) && owner === undefined)
+      return refuse('LIMIT_REACHED', `an account has ${MAX_KEYS} keys at most`)
     const { numInsertedOrUpdatedRows } = await tx
       .insertInto('account_keys')
       .values({ pubkey, account_id: accountId, linked_at: nowOf(context.clock) })
       .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirstOrThrow()
-    const { account_id } = await tx
-      .selectFrom('account_keys')
-      .select('account_id')
-      .where('pubkey', '=', pubkey)
-      .executeTakeFirstOrThrow()
-    if (account_id !== accountId) return refuse('KEY_TAKEN', 'this key belongs to another account')
+    if ((await ownerOfKey(tx, pubkey)) !== accountId)
+      return refuse('KEY_TAKEN', 'this key belongs to another account')
     if (numInsertedOrUpdatedRows === 1n) {
       await context.audit.record(tx, {
         ...by,
@@ -103,4 +102,14 @@ export async function unlinkKey(
     })
     return accepted(undefined)
   })
+}
+
+/** The account that a key is linked to. */
+async function ownerOfKey(tx: Transaction<Tables>, pubkey: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('account_keys')
+    .select('account_id')
+    .where('pubkey', '=', pubkey)
+    .executeTakeFirst()
+  return row?.account_id
 }

@@ -52,6 +52,9 @@ export const ERROR_CODES = {
     'A job took so long, or was silent for so long, that another try of it has begun; what this one did was rolled back.',
   JOBS_INVALID:
     'A job or a queue was described in a way that the job runner cannot keep (an unknown queue, data too large); this is a bug, please report it.',
+  LEADERSHIP_LOST:
+    'Another process does by now what is done once for all; nothing of this one was written. Nothing is to be done.',
+  MAIL_REFUSED: 'The mail server did not take a mail; the number is what it answered. It is tried again.',
   MIRRORS_FILE_DAMAGED:
     'The file with mirrors in the data folder cannot be read; restore it from a backup, or remove it to begin with those of the configuration.',
   NODE_TOO_OLD: 'This program needs Node 24 or newer; run it with `npm start`, which brings its own.',

@@ -23,6 +23,6 @@ test('what one process knows of mirrors the next one finds; what a former one wr
   await state.save(records)
   expect(await mirrorTable(database.db, async () => true).load()).toEqual(records)
   isMine = false
-  await state.save([])
+  await expect(state.save([])).rejects.toMatchObject({ code: 'LEADERSHIP_LOST' })
   expect(await state.load()).toEqual(records)
 })

@@ -1,4 +1,5 @@
 import type { ColumnType, Kysely, Transaction } from 'kysely'
+import { AppError } from '../kernel/index.ts'
 import type { Tables } from '../platform/database/index.ts'
 import type { MirrorRecord, MirrorsState } from './mirror-state.ts'
 
@@ -32,7 +33,8 @@ export function mirrorTable(
     save: async (mirrors) => {
       const records = JSON.stringify(mirrors)
       await db.transaction().execute(async (tx) => {
-        if (!(await mayWrite(tx))) return
+        if (!(await mayWrite(tx)))
+          throw new AppError('LEADERSHIP_LOST', 'Another process has the mirrors by now.')
         await tx
           .insertInto('mirrors_state')
           .values({ only_row: true, records })

@@ -139,8 +139,7 @@ class OpenMirrors implements Mirrors {
     if (this.#mirrors.size >= MAX_MIRRORS)
       return refused(`There are ${MAX_MIRRORS} mirrors, more are not possible.`)
     const opened = this.#open(mirror.value, undefined, false)
-    await this.#writer.saved()
-    return accepted(opened.status())
+    return (await this.#writer.saved()) ? accepted(opened.status()) : refused(NOT_SAVED)
   }
 
   async remove(name: string): Promise<Outcome<undefined, string>> {
@@ -153,24 +152,21 @@ class OpenMirrors implements Mirrors {
     }
     this.#mirrors.delete(mirror.name)
     await mirror.stop()
-    await this.#writer.saved()
-    return accepted(undefined)
+    return (await this.#writer.saved()) ? accepted(undefined) : refused(NOT_SAVED)
   }
 
   async pause(name: string): Promise<Outcome<undefined, string>> {
     const mirror = this.#find(name)
     if (mirror === undefined) return refused(`There is no mirror of ${name}.`)
     await mirror.pause()
-    await this.#writer.saved()
-    return accepted(undefined)
+    return (await this.#writer.saved()) ? accepted(undefined) : refused(NOT_SAVED)
   }
 
   async resume(name: string): Promise<Outcome<undefined, string>> {
     const mirror = this.#find(name)
     if (mirror === undefined) return refused(`There is no mirror of ${name}.`)
     mirror.resume()
-    await this.#writer.saved()
-    return accepted(undefined)
+    return (await this.#writer.saved()) ? accepted(undefined) : refused(NOT_SAVED)
   }
 
   async configure(configured: readonly MirrorSettings[]): Promise<void> {
@@ -233,3 +229,6 @@ class OpenMirrors implements Mirrors {
 function isSame(one: MirrorSettings, other: MirrorSettings | undefined): boolean {
   return other !== undefined && JSON.stringify(one) === JSON.stringify(other)
 }
+
+const NOT_SAVED =
+  'It holds for now and could not be saved: after a restart it is as before. The log says why; try again.'

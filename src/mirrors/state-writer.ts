@@ -7,7 +7,7 @@ const QUIET_MS = 1_000
 export class StateWriter {
   readonly #save: () => Promise<void>
   readonly #onFailed: (error: unknown) => void
-  #writing: Promise<void> = Promise.resolve()
+  #writing: Promise<boolean> = Promise.resolve(true)
   #isDue = false
   #isStopped = false
 
@@ -21,17 +21,19 @@ export class StateWriter {
   changed(): void {
     if (this.#isDue || this.#isStopped) return
     this.#isDue = true
-    void delay(QUIET_MS, undefined, { ref: false }).then(() => (this.#isDue ? this.saved() : undefined))
+    void delay(QUIET_MS, undefined, { ref: false }).then(() => (this.#isDue ? this.saved() : true))
   }
 
-  /** Writes the state as it is now; resolves when that is done, or has failed. */
-  saved(): Promise<void> {
+  /** Writes the state as it is now; resolves when that is done, false when it has failed. */
+  saved(): Promise<boolean> {
     this.#writing = this.#writing.then(async () => {
       this.#isDue = false
       try {
         await this.#save()
+        return true
       } catch (error) {
         this.#onFailed(error)
+        return false
       }
     })
     return this.#writing

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import { createManualClock } from '../kernel/index.ts'
 import { NOW_SECONDS, testEvent, testSettings } from './policies/testing/policy-kit.ts'
 import type { RelaySettings } from './settings.ts'
-import { startLonelyRelay } from './testing/lonely-relay.ts'
+import { startLonelyRelay } from './testing/index.ts'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { testSettings } from './policies/testing/policy-kit.ts'
-import { startLonelyRelay } from './testing/lonely-relay.ts'
+import { startLonelyRelay } from './testing/index.ts'
 
 const hasUnixSockets = process.platform !== 'win32'
 let folder: string

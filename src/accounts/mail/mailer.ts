@@ -7,7 +7,7 @@ export interface Mail {
 
 /** Takes mails away, to a mail server or into a folder. */
 export interface Mailer {
-  /** Resolves when the other side has taken it over; rejects when it did not. */
+  /** Resolves when the other side has taken it over; rejects when it did not, without an address in what it says. */
   send(mail: Mail): Promise<void>
   close(): void
 }

@@ -4,7 +4,7 @@ import type { EventStore } from '../../events/index.ts'
 import { systemClock } from '../../kernel/index.ts'
 import { createSignatureVerifier } from '../../platform/index.ts'
 import { createLocalBus, LiveEvent } from '../../relay/index.ts'
-import { startLonelyRelay } from '../../relay/testing/lonely-relay.ts'
+import { startLonelyRelay } from '../../relay/testing/index.ts'
 import { createIntake, type Intake } from '../intake.ts'
 import type { MirrorsDeps } from '../mirrors.ts'
 

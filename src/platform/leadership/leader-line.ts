@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Outcome, type Refusal, refused } from '../../kernel/index.ts'
 import type { Bus } from '../bus/index.ts'
+import type { Logger } from '../logging.ts'
 
 export interface AskOptions {
   /** How long to wait for the answer. Default 10,000. */
@@ -34,11 +35,13 @@ const MAX_BYTES = 1024 * 1024
  */
 export class LeaderLine {
   readonly #bus: Pick<Bus, 'publish' | 'subscribe'>
+  readonly #logger: Logger
   readonly #name = randomBytes(8).toString('hex')
   readonly #waiting = new Map<string, (outcome: Outcome<unknown, Refusal>) => void>()
   readonly #stopHearing: () => void
 
-  constructor(bus: Pick<Bus, 'publish' | 'subscribe'>) {
+  constructor(bus: Pick<Bus, 'publish' | 'subscribe'>, logger: Logger) {
+    this.#logger = logger
     this.#bus = bus
     const subscription = bus.subscribe(answersTo(this.#name), (payload) => {
       const reply = read<Reply>(payload)
@@ -76,13 +79,23 @@ export class LeaderLine {
     const subscription = this.#bus.subscribe(QUESTIONS, (payload) => {
       const question = read<Question>(payload)
       if (question === undefined || question.untilMs < Date.now()) return
-      void handle(question.what)
-        .catch((): Outcome<unknown, Refusal> => refused(FAILED))
-        .then((outcome) =>
-          this.#bus.publish(answersTo(question.from), written({ id: question.id, outcome } satisfies Reply)),
-        )
+      void this.#answerOne(question, handle)
     })
     return () => subscription.stop()
+  }
+
+  async #answerOne(
+    { id, from, what }: Question,
+    handle: (what: unknown) => Promise<Outcome<unknown, Refusal>>,
+  ): Promise<void> {
+    const answer = (outcome: Outcome<unknown, Refusal>) =>
+      this.#bus.publish(answersTo(from), written({ id, outcome } satisfies Reply))
+    try {
+      answer(await handle(what))
+    } catch (err) {
+      this.#logger.error({ err }, 'leadership.answer_failed')
+      answer(refused(FAILED))
+    }
   }
 
   close(): void {

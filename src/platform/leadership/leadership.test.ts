@@ -114,7 +114,11 @@ test('a process that is alone leads at once', async () => {
 
 test('what is asked of the leader is answered by it, whoever asks, and by nobody when nobody leads', async () => {
   const bus = createMemoryBus()
-  const [leader, other, third] = [new LeaderLine(bus), new LeaderLine(bus), new LeaderLine(bus)]
+  const [leader, other, third] = [
+    new LeaderLine(bus, logger),
+    new LeaderLine(bus, logger),
+    new LeaderLine(bus, logger),
+  ]
   expect(await other.ask({ do: 'list' }, { timeoutMs: 20 })).toMatchObject({
     ok: false,
     refusal: { code: 'UNAVAILABLE' },
@@ -127,6 +131,27 @@ test('what is asked of the leader is answered by it, whoever asks, and by nobody
   const failing = leader.answer(() => Promise.reject(new Error('a secret of the inside')))
   expect(await third.ask('and again')).toMatchObject({ ok: false, refusal: { code: 'UNAVAILABLE' } })
   failing()
+})
+
+test('a question that the bus has held back until nobody waits any more is not acted on', async () => {
+  const bus = createMemoryBus()
+  const held: (() => void)[] = []
+  const slow = {
+    publish: (channel: string, payload: Uint8Array) => void held.push(() => bus.publish(channel, payload)),
+    subscribe: bus.subscribe.bind(bus),
+  }
+  const [leader, other] = [new LeaderLine(bus, logger), new LeaderLine(slow, logger)]
+  const done: unknown[] = []
+  leader.answer(async (what) => {
+    done.push(what)
+    return accepted({})
+  })
+  const late = other.ask('too late', { timeoutMs: 20 })
+  expect(await late).toMatchObject({ ok: false })
+  const early = other.ask('in time', { timeoutMs: 5_000 })
+  for (const publish of held) publish()
+  expect(await early).toMatchObject({ ok: true })
+  expect(done).toEqual(['in time'])
 })
 
 /** As when the server restarts. */
