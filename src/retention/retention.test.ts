@@ -13,6 +13,7 @@ import { createMemoryStore } from '../events/memory/index.ts'
 import { alice, bob, bytesOf, idsFound, NOW_SECONDS, put, testEvent } from '../events/testing/index.ts'
 import { createManualClock } from '../kernel/index.ts'
 import { registerRetentionMetrics } from './metrics.ts'
+import { STEP_EVENTS } from './pass.ts'
 import { PendingBytes } from './pending-bytes.ts'
 import { type Retention, startRetention } from './retention.ts'
 import { parseRetention, type RetentionSettings } from './rules.ts'
@@ -93,13 +94,17 @@ test('a stop ends a pass between two steps, and the next pass does the rest', as
   const stop = new AbortController()
   const options = { store, rules, nowSeconds: NOW_SECONDS, signal: stop.signal }
   const first = await runPass({ ...options, rest: async () => stop.abort() })
-  expect(first).toMatchObject({ isWhole: false, removed: [{ events: 500 }] })
+  expect(first.isWhole).toBe(false)
+  // A step reads 500 events at most, and fewer when its time is over before.
+  const gone = first.removed[0]!.events
+  expect(gone).toBeGreaterThan(0)
+  expect(gone).toBeLessThanOrEqual(STEP_EVENTS)
   const second = await runPass({
     ...options,
     signal: new AbortController().signal,
     rest: async () => undefined,
   })
-  expect(second).toMatchObject({ isWhole: true, removed: [{ events: 1_500 }] })
+  expect(second).toMatchObject({ isWhole: true, removed: [{ events: 2_000 - gone }] })
 })
 
 test('a pass that is killed is finished by the next one, and nothing that the rules keep is lost', async () => {
