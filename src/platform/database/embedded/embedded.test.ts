@@ -310,7 +310,8 @@ function startChild(first = 0) {
     },
     linesUntil: (count: number) =>
       vi.waitFor(() => expect(lines.length).toBeGreaterThan(count), { timeout: 60_000, interval: 5 }),
-    lastNumber: () => Number(lines.at(-1)),
+    // Behind it may stand that its server was killed a moment before it was itself.
+    lastNumber: () => Number(lines.findLast((line) => /^\d+$/.test(line))),
   }
 }
 
