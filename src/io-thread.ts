@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
 import { RemoteStore } from './events/log/index.ts'
 import { AppError } from './kernel/index.ts'
-import { createSignatureVerifier, proxyToSocket } from './platform/index.ts'
+import { createSignatureVerifier, proxyToSocket, proxyUpgradeToSocket } from './platform/index.ts'
 import {
   createThreadBus,
   openWaitingRoom,
@@ -47,6 +47,7 @@ try {
     bus,
     host: hostBy(mainThread),
     fallback: proxyToSocket(data.applicationSocket),
+    upgradeFallback: proxyUpgradeToSocket(data.applicationSocket),
     notify: (notice) => say({ say: 'notice', notice }),
   })
   const delays = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })

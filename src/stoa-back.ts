@@ -85,6 +85,16 @@ export class BackRooms {
     )
   }
 
+  /** As `handle`, for an upgrade at another path than the relay's. */
+  readonly handleUpgrade: HttpServer['handleUpgrade'] = (request, socket, head) => {
+    const leave = (): void => void socket.destroy()
+    socket.on('error', leave)
+    this.#application().then((http) => {
+      socket.off('error', leave)
+      http.handleUpgrade(request, socket, head)
+    }, leave)
+  }
+
   async listenUnix(path: string): Promise<void> {
     const http = await this.#application()
     await http.listenUnix(path)

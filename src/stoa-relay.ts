@@ -58,7 +58,7 @@ export interface RelayUnitDeps {
   readonly config: Config
   readonly logger: Logger
   /** The application, for what is not the relay's. */
-  readonly http: Pick<HttpServer, 'handle' | 'listenUnix'>
+  readonly http: Pick<HttpServer, 'handle' | 'handleUpgrade' | 'listenUnix'>
   readonly host: RelayHost
   readonly access: AccessListsData
   readonly version: string
@@ -95,6 +95,7 @@ async function startInline({ config, logger, http, processId, processBus, vacate
       verifier,
       bus: joinBuses(relayBus, ...others),
       fallback: http.handle,
+      upgradeFallback: http.handleUpgrade,
       connectionPrefix: `${processId}.0.`,
       reusePort: CAN_SHARE_PORT,
       waitingRoom,

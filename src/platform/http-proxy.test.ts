@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
 import { MAX_BODY_BYTES } from './body-limit.ts'
-import { proxyToSocket } from './http-proxy.ts'
+import { proxyToSocket, proxyUpgradeToSocket } from './http-proxy.ts'
 
 const cleanups: (() => unknown)[] = []
 
@@ -76,4 +78,41 @@ test('an application that is not there is reported, without its path', async () 
   const answer = await fetch(await proxied())
   expect(answer.status).toBe(502)
   expect(await answer.text()).not.toContain('.sock')
+})
+
+test('an upgrade passes with its head, and then the bytes of both sides', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stoa-proxy-'))
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'application.sock')
+  const application = createServer().on('upgrade', (request, socket, head) => {
+    const { upgrade, 'x-forwarded-for': address, cookie } = request.headers
+    socket.write(
+      `HTTP/1.1 101 Yes\r\n\r\n${request.url} ${upgrade} ${cookie} ${String(address)} ${String(head)}|`,
+    )
+    socket.pipe(socket)
+  })
+  await new Promise<void>((resolve) => application.listen(path, resolve))
+  cleanups.push(() => new Promise((resolve) => application.close(resolve)))
+  const proxy = createServer().on('upgrade', proxyUpgradeToSocket(path))
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  cleanups.push(() => new Promise((resolve) => proxy.close(resolve)))
+  const { port } = proxy.address() as { readonly port: number }
+  const client = connect(port, '127.0.0.1')
+  client.end(
+    'GET /btp?a=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Cookie: c=1\r\nX-Forwarded-For: 9.9.9.9\r\n\r\nhello',
+  )
+  expect(await text(client)).toMatch(
+    /^HTTP\/1\.1 101 Yes\r\n\r\n\/btp\?a=1 websocket c=1 9\.9\.9\.9, .*127\.0\.0\.1 (hello\||\|hello)$/,
+  )
+})
+
+test('an upgrade for which no application is there ends', async () => {
+  const proxy = createServer().on('upgrade', proxyUpgradeToSocket('/nowhere/application.sock'))
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  cleanups.push(() => new Promise((resolve) => proxy.close(resolve)))
+  const { port } = proxy.address() as { readonly port: number }
+  const client = connect(port, '127.0.0.1')
+  client.write('GET /btp HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  expect(await text(client)).toBe('')
 })

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream'
+import { connect } from 'node:net'
+import { type Duplex, pipeline } from 'node:stream'
 import { MAX_BODY_BYTES } from './body-limit.ts'
 
 /** The application answers within this, or the client is told that it did not. */
@@ -55,6 +56,43 @@ export function proxyToSocket(
     })
     request.pipe(upstream)
   }
+}
+
+/**
+ * Passes an upgrade on to a server on a Unix socket of this machine: its head with the client's address added, then the
+ * bytes of both sides as they come.
+ */
+export function proxyUpgradeToSocket(
+  socketPath: string,
+): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  return (request, socket, head) => {
+    const upstream = connect(socketPath)
+    const giveUp = (): void => {
+      socket.destroy()
+      upstream.destroy()
+    }
+    socket.on('error', giveUp)
+    upstream.on('error', giveUp)
+    upstream.once('connect', () => {
+      upstream.write(upgradeHead(request), 'latin1')
+      if (head.length > 0) upstream.write(head)
+      pipeline(socket, upstream, () => {})
+      pipeline(upstream, socket, () => {})
+    })
+  }
+}
+
+/** The request as it was read; a header cannot hold a line break. */
+function upgradeHead({ method, url, rawHeaders, socket }: IncomingMessage): string {
+  const lines: string[] = []
+  let forwarded = ''
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2)
+    if (name.toLowerCase() === 'x-forwarded-for') forwarded += `${value}, `
+    else lines.push(`${name}: ${value}\r\n`)
+  }
+  const address = socket.remoteAddress ?? ''
+  return `${method} ${url} HTTP/1.1\r\n${lines.join('')}X-Forwarded-For: ${forwarded}${address}\r\n\r\n`
 }
 
 const TOO_LARGE = { status: 413, code: 'BODY_TOO_LARGE', message: 'The request body is too large.' } as const

@@ -5,6 +5,7 @@
  */
 import { chmod, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
 import { MAX_BODY_BYTES } from './body-limit.ts'
@@ -29,13 +30,20 @@ export interface HttpServerDeps {
   readonly site: HomePageFacts
   /** Adds the routes of other parts, before the server is ready and nothing can be added any more. */
   readonly routes?: (app: FastifyInstance) => Promise<void>
+  /** Who takes the upgrades at a path (`/btp`); undefined when nobody does. Asked for each. */
+  readonly upgrades?: (path: string) => UpgradeHandler | undefined
 }
+
+/** Takes over a socket whose client asks for another protocol; `head` is what came behind the request. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 export interface HttpServer {
   /** For parts that add their routes; before the first request. */
   readonly app: FastifyInstance
   /** Answers one request that a listener of somebody else has received. */
   handle(request: IncomingMessage, response: ServerResponse): void
+  /** As `handle`, for an upgrade; one that nobody takes is answered 404. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Listens on a Unix socket that only this user may open; a file that was left there is replaced. */
   listenUnix(path: string): Promise<void>
   /** Finishes open requests and stops listening. */
@@ -51,6 +59,7 @@ export async function createHttpServer({
   metrics,
   site,
   routes,
+  upgrades,
 }: HttpServerDeps): Promise<HttpServer> {
   const log: FastifyBaseLogger = logger.child({ part: 'http' })
   const app = fastify({
@@ -74,12 +83,34 @@ export async function createHttpServer({
   })
   await routes?.(app)
   await app.ready()
+  const handleUpgrade: UpgradeHandler = (request, socket, head) => {
+    const take = upgrades?.(pathOf(request))
+    if (take === undefined) refuseUpgrade(socket)
+    else take(request, socket, head)
+  }
+  app.server.on('upgrade', handleUpgrade)
   return {
     app,
     handle: (request, response) => app.routing(request, response),
+    handleUpgrade,
     listenUnix: (path) => listenUnix(app, path),
     close: () => app.close(),
   }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '/'
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  // The client may be gone already; there is nobody left to tell.
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
+  const text = 'No WebSocket is served here; the relay is at the path /.'
+  socket.end(
+    'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
+      `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  )
 }
 
 function addHealth(app: FastifyInstance, health: HttpServerDeps['health']): void {

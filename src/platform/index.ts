@@ -5,8 +5,9 @@ export {
   type Health,
   type HttpServer,
   type HttpServerDeps,
+  type UpgradeHandler,
 } from './http.ts'
-export { proxyToSocket } from './http-proxy.ts'
+export { proxyToSocket, proxyUpgradeToSocket } from './http-proxy.ts'
 export { createLogger, type Logger, type LoggingOptions } from './logging.ts'
 export {
   createMetricsRegistry,

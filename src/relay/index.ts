@@ -14,7 +14,7 @@ export { createCounters, createGauges, type RelayGauges, type RelayStats, sumSta
 export { LiveEvent } from './event-frames.ts'
 export { relayInformation } from './information.ts'
 export { isIpRange } from './ip-ranges.ts'
-export { type HttpFallback, requireFreePort } from './listener.ts'
+export { type HttpFallback, requireFreePort, type UpgradeFallback } from './listener.ts'
 export { createLocalBus, joinBuses, type LiveBus, type LiveListener } from './live-bus.ts'
 export type { RelayOrder, SharedSwitchesData } from './orders.ts'
 export {

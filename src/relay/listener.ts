@@ -11,6 +11,9 @@ import { checkUpgrade, writeUpgradeRefusal, writeUpgradeResponse } from './webso
 /** Answers requests that are neither an upgrade nor for the relay information document. */
 export type HttpFallback = (request: IncomingMessage, response: ServerResponse) => void
 
+/** Takes upgrades at other paths than the relay's, and answers those that it does not know. */
+export type UpgradeFallback = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
 export interface ListenerDeps {
   readonly host: string
   readonly port: number
@@ -21,6 +24,7 @@ export interface ListenerDeps {
   /** JSON text of the NIP-11 document. */
   readonly information: () => string
   readonly fallback: HttpFallback
+  readonly upgradeFallback: UpgradeFallback
   /** Path of a Unix socket that is listened on as well; empty for none. */
   readonly unixSocket: string
   /** May this client come in? Asked before the upgrade. */
@@ -122,7 +126,7 @@ async function upgrade(
   head: Buffer,
 ): Promise<void> {
   if (pathOf(request) !== '/') {
-    refuseUpgrade(socket, 404, 'The relay is at the path /.')
+    deps.upgradeFallback(request, socket, head)
     return
   }
   const checked = checkUpgrade(request)
@@ -157,7 +161,7 @@ async function whileWaiting(socket: Duplex, check: Promise<ConnectionVerdict>): 
   }
 }
 
-function refuseUpgrade(socket: Duplex, status: ConnectionRefusal['status'] | 404, text: string): void {
+function refuseUpgrade(socket: Duplex, status: ConnectionRefusal['status'], text: string): void {
   // The client may be gone already; there is nobody left to tell.
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())

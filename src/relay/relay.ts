@@ -15,7 +15,7 @@ import { LiveEvent } from './event-frames.ts'
 import { EventIntake } from './event-intake.ts'
 import { FanOut } from './fan-out.ts'
 import { relayInformation } from './information.ts'
-import { type HttpFallback, type Listener, listen } from './listener.ts'
+import { type HttpFallback, type Listener, listen, type UpgradeFallback } from './listener.ts'
 import type { LiveBus } from './live-bus.ts'
 import { NegentropySessions } from './negentropy-sessions.ts'
 import type { RelayOrder } from './orders.ts'
@@ -62,6 +62,7 @@ export interface RelayDeps {
   /** What operators had decided when it starts; what they decide later comes by `obey`. */
   readonly access: AccessListsData
   readonly fallback: HttpFallback
+  readonly upgradeFallback: UpgradeFallback
   readonly version: string
   /** The relay's own key (NIP-11 `self`), hex; empty when it has none. */
   readonly self: string
@@ -237,7 +238,7 @@ class RunningRelay implements Relay {
   }
 
   async listen(): Promise<void> {
-    const { settings, fallback, reusePort, waitingRoom } = this.#deps
+    const { settings, fallback, upgradeFallback, reusePort, waitingRoom } = this.#deps
     try {
       this.#listener = await listen({
         host: settings.host,
@@ -247,6 +248,7 @@ class RunningRelay implements Relay {
         waitingRoom,
         information: () => this.#currentInformation(),
         fallback,
+        upgradeFallback,
         check: (request) => this.#checks.check(request),
         refused: () => this.#counters.connectionsRefused++,
         accept: (socket, head, request, admitted) => this.#accept(socket, head, request, admitted),

@@ -33,6 +33,7 @@ export async function startLonelyRelay({
     host: createLonelyHost(() => clock.nowSeconds()),
     access: EMPTY_ACCESS_LISTS,
     fallback: () => undefined,
+    upgradeFallback: (_request, socket) => socket.destroy(),
     version: '0.0.0-test',
     self: '',
     offeredNips: [],
