@@ -267,8 +267,13 @@ export class BackRooms {
     const duties = await this.#duties(policies)
     const leadership =
       office === undefined || settings.current.store.engine === 'log'
-        ? await leadAtOnce(duties, logger)
-        : startLeadership({ databaseUrl: office.databaseReady().then(({ url }) => url), duties, logger })
+        ? await leadAtOnce('services', duties, logger)
+        : startLeadership({
+            databaseUrl: office.databaseReady().then(({ url }) => url),
+            duty: 'services',
+            duties,
+            logger,
+          })
     this.#endings.push(() => leadership.stop())
     this.#leadership = leadership
   }

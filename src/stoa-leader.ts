@@ -48,7 +48,7 @@ export function mirrorsStateOf(
   }: { readonly dataDir: string; readonly database: Database | undefined; readonly term: number },
 ): MirrorsState {
   if (store.engine === 'log' || database === undefined) return mirrorFile(join(dataDir, 'mirrors.json'))
-  return mirrorTable(database.db, (tx) => holdsTerm(tx, term))
+  return mirrorTable(database.db, (tx) => holdsTerm(tx, { term, duty: 'services' }))
 }
 
 /** Undefined when this process does not lead and cannot ask the one that does. */

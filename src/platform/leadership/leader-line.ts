@@ -78,7 +78,7 @@ export class LeaderLine {
   answer(handle: (what: unknown) => Promise<Outcome<unknown, Refusal>>): () => void {
     const subscription = this.#bus.subscribe(QUESTIONS, (payload) => {
       const question = read<Question>(payload)
-      if (question === undefined || question.untilMs < Date.now()) return
+      if (question === undefined || question.untilMs <= Date.now()) return
       void this.#answerOne(question, handle)
     })
     return () => subscription.stop()

@@ -1,9 +1,9 @@
-/** One process at a time does what is done once: mirrors, retention, backups. */
+/** One process at a time does what is done once. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ComponentHealth } from '../http.ts'
 import type { Logger } from '../logging.ts'
 import { LockSession } from './lock-session.ts'
-import { beginTerm } from './terms.ts'
+import { beginTerm, type DutyName } from './terms.ts'
 
 /** What the leader does, and nobody else. */
 export interface Duties {
@@ -20,6 +20,7 @@ export interface Duties {
 export interface LeadershipDeps {
   /** Of the database that the processes share, when it is migrated. Rejects when it never will be. */
   readonly databaseUrl: Promise<string>
+  readonly duty: DutyName
   readonly duties: Duties
   readonly logger: Logger
   /** The shortest pause between two tries to take the lead; a random part of it comes on top. Default 1,000. */
@@ -43,8 +44,8 @@ const PULSE_MS = 2_000
 const FAILED_PAUSE_MS = 15_000
 
 /** For a process that is alone, because nobody else can open its store: it leads at once, in term 0. */
-export async function leadAtOnce(duties: Duties, logger: Logger): Promise<Leadership> {
-  logger.info({ term: 0, isAlone: true }, 'leadership.taken')
+export async function leadAtOnce(duty: DutyName, duties: Duties, logger: Logger): Promise<Leadership> {
+  logger.info({ duty, term: 0, isAlone: true }, 'leadership.taken')
   await duties.begin(0)
   return { health: () => ({ status: 'ok', is: 'leading', term: 0, isAlone: true }), stop: () => duties.end() }
 }
@@ -116,7 +117,7 @@ class Campaign {
     this.#isUnreachableSaid = false
     try {
       this.#state = 'standing-by'
-      while (!(await session.tryLock())) {
+      while (!(await session.tryLock(this.#deps.duty))) {
         await this.#pause()
         if (this.#isStopping) return
       }
@@ -127,17 +128,17 @@ class Campaign {
   }
 
   async #lead(session: LockSession): Promise<void> {
-    const { duties, logger, pulseMs = PULSE_MS } = this.#deps
-    this.#term = await beginTerm(session.client)
+    const { duty, duties, logger, pulseMs = PULSE_MS } = this.#deps
+    this.#term = await beginTerm(session.client, duty)
     this.#state = 'leading'
     session.watch(pulseMs)
-    logger.info({ term: this.#term }, 'leadership.taken')
+    logger.info({ duty, term: this.#term }, 'leadership.taken')
     const reason = await this.#serve(session)
     try {
       await duties.end()
     } finally {
       this.#state = 'standing-by'
-      logger.info({ term: this.#term, reason }, 'leadership.lost')
+      logger.info({ duty, term: this.#term, reason }, 'leadership.lost')
     }
     if (reason === FAILED) {
       // While this process waits, the lock is free.

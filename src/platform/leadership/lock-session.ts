@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
+import type { DutyName } from './terms.ts'
 
-/** Of this program's locks, the one that the leader holds. */
-const LEADER_LOCK = 0x73746f6c
+/** Of this program's locks, those that leaders hold. */
+const LEADER_LOCKS: Readonly<Record<DutyName, number>> = { services: 0x73746f6c, ilp: 0x73746f6d }
 const CONNECT_TIMEOUT_MS = 5_000
 /** How long an answer may take before the connection is taken for lost. */
 const ANSWER_TIMEOUT_MS = 4_000
@@ -57,9 +58,9 @@ export class LockSession {
   }
 
   /** False when another session has it. */
-  async tryLock(): Promise<boolean> {
+  async tryLock(duty: DutyName): Promise<boolean> {
     const { rows } = await this.client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
-      LEADER_LOCK,
+      LEADER_LOCKS[duty],
     ])
     return rows[0]?.taken === true
   }

@@ -2,7 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Client } from 'pg'
 import type { Tables } from '../database/index.ts'
 
-/** The one row of `migrations/0005_once_for_all_processes.sql`. */
+/** The one row of `migrations/0005_once_for_all_processes.sql`, and of its like. */
 interface LeadershipTermsTable {
   readonly only_row: boolean
   readonly term: bigint
@@ -11,13 +11,25 @@ interface LeadershipTermsTable {
 declare module '../database/tables.ts' {
   interface Tables {
     leadership_terms: LeadershipTermsTable
+    ilp_leadership_terms: LeadershipTermsTable
   }
 }
 
+/**
+ * What one process at a time does: `services` are mirrors, retention and backups, `ilp` is the Interledger node. Each has
+ * a lock of its own, so that two processes may lead in one each.
+ */
+export type DutyName = 'services' | 'ilp'
+
+const TABLES = { services: 'leadership_terms', ilp: 'ilp_leadership_terms' } as const satisfies Record<
+  DutyName,
+  keyof Tables
+>
+
 /** Counts up; to be called by whoever holds the lock. */
-export async function beginTerm(session: Client): Promise<number> {
+export async function beginTerm(session: Client, duty: DutyName): Promise<number> {
   const { rows } = await session.query<{ term: string }>(
-    'UPDATE leadership_terms SET term = term + 1 RETURNING term',
+    `UPDATE ${TABLES[duty]} SET term = term + 1 RETURNING term`,
   )
   return Number(rows[0]?.term)
 }
@@ -26,7 +38,11 @@ export async function beginTerm(session: Client): Promise<number> {
  * True when nobody has taken the lead since this term began. Until the transaction ends nobody can, so what it writes
  * does not come behind the writing of a successor: a leader that does not know yet that it is none cannot do harm.
  */
-export async function holdsTerm(tx: Transaction<Tables> | Kysely<Tables>, term: number): Promise<boolean> {
-  const { rows } = await sql<{ term: bigint }>`SELECT term FROM leadership_terms FOR SHARE`.execute(tx)
+export async function holdsTerm(
+  tx: Transaction<Tables> | Kysely<Tables>,
+  { term, duty }: { readonly term: number; readonly duty: DutyName },
+): Promise<boolean> {
+  const { rows } = await sql<{ term: bigint }>`
+    SELECT term FROM ${sql.table(TABLES[duty])} FOR SHARE`.execute(tx)
   return rows[0]?.term === BigInt(term)
 }
