@@ -1,46 +1,58 @@
-/** The driver that keeps keys in encrypted files, one for each purpose. */
+/** The driver that keeps keys and secrets in encrypted files, one for each purpose. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { AppError } from '../kernel/index.ts'
-import { encryptKey, type Lock, type LockedKey, parseKeyFile } from './key-file.ts'
-import { type Notify, noticeCreated, noticeRelocked, noticeUnguarded } from './notices.ts'
+import { ALL_HOLDINGS, type KeptHolding } from './holdings.ts'
+import { encryptKeyFile, type Lock, type LockedKey, parseHeldKeyFile, parseKeyFile } from './key-file.ts'
+import { type NoticedKey, type Notify, noticeCreated, noticeRelocked, noticeUnguarded } from './notices.ts'
+import { createTokenLock, type Token } from './pkcs11/index.ts'
 import {
   createPrivateFile,
   preparePrivateFolder,
   readPrivateFile,
   replacePrivateFile,
 } from './private-files.ts'
-import { createSchnorrSigner, randomSecretKey } from './schnorr-signer.ts'
-import { KEY_PURPOSES, type KeyPurpose, type Signer } from './signer.ts'
+import type { Purpose } from './signer.ts'
 
-/** What opens the key files when no passphrase does: 32 random bytes as hex. */
+/** What opens the key files when neither a passphrase nor a token does: 32 random bytes as hex. */
 const LOCK_FILE = 'keyring.secret'
 
 export interface FileKeysOptions {
   readonly folder: string
   readonly passphrase: string | undefined
+  /** Locks the files instead of the passphrase, which then opens those only that it has locked before. */
+  readonly token: Token | undefined
   readonly nowMs: () => number
   readonly notify: Notify
 }
 
+/** What opening files takes. */
+export type Openers = Pick<FileKeysOptions, 'folder' | 'passphrase' | 'token'>
+
 /**
- * The signer for a purpose; its key is made when there is none. A key that the file beside it has locked is locked
- * anew by the passphrase as soon as there is one.
+ * The secret of a purpose, made when there is none. One that is locked by less than what there is now (the file beside
+ * it, then a passphrase, then a token) is locked anew by that.
  */
-export async function openFileKey(purpose: KeyPurpose, options: FileKeysOptions): Promise<Signer> {
-  const { folder, passphrase, notify } = options
+export async function openKeptSecret(holding: KeptHolding, options: FileKeysOptions): Promise<Uint8Array> {
+  const { folder, notify } = options
   await preparePrivateFolder(folder, options.nowMs())
-  const stored = await readKey(purpose, folder)
-  if (stored === undefined) return createKey(purpose, options)
-  const secretKey = await stored.unlock(await lockFor(stored, purpose, options))
-  const key = { purpose, publicKey: stored.publicKey, path: join(folder, nameOf(purpose)) }
-  if (passphrase === undefined) noticeUnguarded(notify, key)
-  else if (stored.lockedBy === 'file') {
-    const lock: Lock = { by: 'passphrase', secret: passphrase }
-    await replacePrivateFile(folder, nameOf(purpose), await encryptKey(secretKey, purpose, lock))
-    noticeRelocked(notify, key)
-  }
-  return createSchnorrSigner(secretKey)
+  const stored = await readKey(holding, folder)
+  if (stored === undefined) return createSecret(holding, options)
+  const secret = await stored.unlock(await lockFor(stored, holding, options))
+  const better = betterLock(stored, options)
+  const key = noticed(holding, secret, folder)
+  if (better !== undefined) {
+    await replacePrivateFile(folder, holding.name, await encryptKeyFile(secret, holding, better))
+    noticeRelocked(notify, key, better.by)
+  } else if (stored.lockedBy === 'file') noticeUnguarded(notify, key)
+  return secret
+}
+
+/** What the file should be locked with, when that is more than it is now. */
+function betterLock({ lockedBy }: LockedKey, { token, passphrase }: Openers): Lock | undefined {
+  if (token !== undefined) return lockedBy === 'token' ? undefined : createTokenLock(token)
+  if (passphrase === undefined || lockedBy !== 'file') return undefined
+  return { by: 'passphrase', secret: passphrase }
 }
 
 export interface PassphraseChange {
@@ -50,26 +62,25 @@ export interface PassphraseChange {
 }
 
 /**
- * Locks every key in the folder anew that the passphrase `from` opens. All are opened before the first is written, so
- * that a wrong passphrase changes nothing; those that `to` opens already are passed over, so that it can be
- * repeated after a crash. Answers with the purposes whose keys were locked anew.
+ * Locks every key and secret in the folder anew that the passphrase `from` opens. All are opened before the first is
+ * written, so that a wrong passphrase changes nothing; those that `to` opens already are passed over, so that it can be
+ * repeated after a crash, and so are those that a token guards. Answers with the purposes of what was locked anew.
  */
-export async function changePassphrase({
-  folder,
-  from,
-  to,
-}: PassphraseChange): Promise<readonly KeyPurpose[]> {
+export async function changePassphrase({ folder, from, to }: PassphraseChange): Promise<readonly Purpose[]> {
   if (from === '' || to === '') throw new AppError('SIGNER_LOCKED', 'A passphrase must not be empty.')
   const newLock: Lock = { by: 'passphrase', secret: to }
-  const texts = new Map<KeyPurpose, string>()
-  for (const purpose of KEY_PURPOSES) {
-    const stored = await readKey(purpose, folder)
-    if (stored === undefined || (await opens(stored, newLock))) continue
-    const secretKey = await stored.unlock(await lockFor(stored, purpose, { folder, passphrase: from }))
-    texts.set(purpose, await encryptKey(secretKey, purpose, newLock))
+  const texts = new Map<KeptHolding, string>()
+  for (const holding of ALL_HOLDINGS) {
+    const text = await readPrivateFile(folder, holding.name)
+    const path = join(folder, holding.name)
+    if (text === undefined || parseHeldKeyFile(text, holding, path) !== undefined) continue
+    const stored = parseKeyFile(text, holding, path)
+    if (stored.lockedBy === 'token' || (await opens(stored, newLock))) continue
+    const lock = await lockFor(stored, holding, { folder, passphrase: from, token: undefined })
+    texts.set(holding, await encryptKeyFile(await stored.unlock(lock), holding, newLock))
   }
-  for (const [purpose, text] of texts) await replacePrivateFile(folder, nameOf(purpose), text)
-  return [...texts.keys()]
+  for (const [{ name }, text] of texts) await replacePrivateFile(folder, name, text)
+  return [...texts.keys()].map(({ purpose }) => purpose)
 }
 
 async function opens(stored: LockedKey, lock: Lock): Promise<boolean> {
@@ -83,53 +94,64 @@ async function opens(stored: LockedKey, lock: Lock): Promise<boolean> {
   }
 }
 
-export async function readKey(purpose: KeyPurpose, folder: string): Promise<LockedKey | undefined> {
-  const text = await readPrivateFile(folder, nameOf(purpose))
-  return text === undefined ? undefined : parseKeyFile(text, purpose, join(folder, nameOf(purpose)))
+export async function readKey(holding: KeptHolding, folder: string): Promise<LockedKey | undefined> {
+  const text = await readPrivateFile(folder, holding.name)
+  return text === undefined ? undefined : parseKeyFile(text, holding, join(folder, holding.name))
 }
 
-/** Makes a key, unless another process makes one in the same moment: then that one is the key. */
-async function createKey(purpose: KeyPurpose, options: FileKeysOptions): Promise<Signer> {
-  const { folder, passphrase, notify } = options
-  const path = join(folder, nameOf(purpose))
-  const lock: Lock =
-    passphrase === undefined
-      ? { by: 'file', secret: await lockFileSecret(folder) }
-      : { by: 'passphrase', secret: passphrase }
-  const secretKey = randomSecretKey()
-  const text = await encryptKey(secretKey, purpose, lock)
-  if (!(await createPrivateFile(folder, nameOf(purpose), text))) {
-    const winner = (await readKey(purpose, folder)) ?? failBecauseGone(path)
-    return createSchnorrSigner(await winner.unlock(await lockFor(winner, purpose, options)))
+/** Makes one, unless another process makes one in the same moment: then that one counts. */
+async function createSecret(holding: KeptHolding, options: FileKeysOptions): Promise<Uint8Array> {
+  const { folder, notify } = options
+  const lock = await lockForNew(options)
+  const secret = holding.make()
+  const text = await encryptKeyFile(secret, holding, lock)
+  if (!(await createPrivateFile(folder, holding.name, text))) {
+    const winner = (await readKey(holding, folder)) ?? failBecauseGone(join(folder, holding.name))
+    return winner.unlock(await lockFor(winner, holding, options))
   }
-  const signer = createSchnorrSigner(secretKey)
-  const key = { purpose, publicKey: signer.publicKey, path }
+  const key = noticed(holding, secret, folder)
   noticeCreated(notify, key, lock.by)
-  if (passphrase === undefined) noticeUnguarded(notify, key)
-  return signer
+  if (lock.by === 'file') noticeUnguarded(notify, key)
+  return secret
 }
 
+function noticed(
+  { purpose, publicKeyOf, name }: KeptHolding,
+  secret: Uint8Array,
+  folder: string,
+): NoticedKey {
+  return { purpose, publicKey: publicKeyOf?.(secret), path: join(folder, name) }
+}
+
+async function lockForNew({ folder, passphrase, token }: FileKeysOptions): Promise<Lock> {
+  if (token !== undefined) return createTokenLock(token)
+  if (passphrase !== undefined) return { by: 'passphrase', secret: passphrase }
+  return { by: 'file', secret: await lockFileSecret(folder) }
+}
+
+/** What a file was locked with. Throws `SIGNER_LOCKED` when that is not at hand. */
 export async function lockFor(
-  stored: LockedKey,
-  purpose: KeyPurpose,
-  { folder, passphrase }: Pick<FileKeysOptions, 'folder' | 'passphrase'>,
+  { lockedBy }: LockedKey,
+  { name }: KeptHolding,
+  { folder, passphrase, token }: Openers,
 ): Promise<Lock> {
-  const path = join(folder, nameOf(purpose))
-  if (stored.lockedBy === 'passphrase') {
+  const path = join(folder, name)
+  if (lockedBy === 'token') return createTokenLock(token ?? failBecauseNoToken(path))
+  if (lockedBy === 'passphrase') {
     if (passphrase !== undefined) return { by: 'passphrase', secret: passphrase }
-    throw new AppError('SIGNER_LOCKED', `The key file ${path} needs its passphrase, and none is set.`, {
-      facts: { path },
-    })
+    throw locked(path, 'needs its passphrase, and none is set')
   }
   const secret = await readLockFile(folder)
   if (secret !== undefined) return { by: 'file', secret }
-  throw new AppError(
-    'SIGNER_LOCKED',
-    `The key file ${path} is locked by ${LOCK_FILE} beside it, which is gone.`,
-    {
-      facts: { path },
-    },
-  )
+  throw locked(path, `is locked by ${LOCK_FILE} beside it, which is gone`)
+}
+
+export function failBecauseNoToken(path: string): never {
+  throw locked(path, 'needs the token that it was made with, and none is set')
+}
+
+function locked(path: string, why: string): AppError {
+  return new AppError('SIGNER_LOCKED', `The key file ${path} ${why}.`, { facts: { path } })
 }
 
 /** The content of the file beside the keys, which is made when there is none. */
@@ -141,7 +163,7 @@ async function lockFileSecret(folder: string): Promise<string> {
   return (await readLockFile(folder)) ?? failBecauseGone(join(folder, LOCK_FILE))
 }
 
-function failBecauseGone(path: string): never {
+export function failBecauseGone(path: string): never {
   throw new AppError('SIGNER_STORAGE_FAILED', `${path} was there a moment ago and is gone.`, {
     facts: { path },
   })
@@ -158,8 +180,4 @@ async function readLockFile(folder: string): Promise<string | undefined> {
       facts: { path },
     },
   )
-}
-
-function nameOf(purpose: KeyPurpose): string {
-  return `${purpose}.key.json`
 }

@@ -1,25 +1,27 @@
-/** The driver for keys that come from outside: a setting, the environment, a file that a container mounts. */
+/** The driver for keys and secrets that come from outside: a setting, the environment, a file that a container mounts. */
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../kernel/index.ts'
-import { createSchnorrSigner } from './schnorr-signer.ts'
-import { parseSecretKey } from './secret-key-text.ts'
-import type { KeyPurpose, Signer } from './signer.ts'
+import { holdingFor } from './holdings.ts'
+import { parseSecretHex, parseSecretKey } from './secret-key-text.ts'
+import type { Purpose } from './signer.ts'
 
-/** Where a key from outside is: in this text, or in the file of this name. An `nsec` or 64 hex characters. */
+/**
+ * Where a key from outside is: in this text, or in the file of this name. A key is an `nsec` or 64 hex characters;
+ * another secret is 64 hex characters, as `openssl rand -hex 32` makes them.
+ */
 export type GivenKey = { readonly text: string } | { readonly path: string }
 
 /** Throws `SIGNER_KEY_INVALID` when what is given is no key, without repeating it. */
-export async function openGivenKey(purpose: KeyPurpose, given: GivenKey): Promise<Signer> {
-  const secretKey = parseSecretKey('text' in given ? given.text : await readGivenFile(given.path))
-  if (secretKey === undefined) {
-    const where = 'text' in given ? '' : ` in ${given.path}`
-    throw new AppError(
-      'SIGNER_KEY_INVALID',
-      `What is given as the key for ${purpose}${where} is neither an nsec nor 64 hex characters of a secret key.`,
-      { facts: { purpose } },
-    )
-  }
-  return createSchnorrSigner(secretKey)
+export async function readGivenSecret(purpose: Purpose, given: GivenKey): Promise<Uint8Array> {
+  const isKey = holdingFor(purpose).publicKeyOf !== undefined
+  const text = 'text' in given ? given.text : await readGivenFile(given.path)
+  const secret = isKey ? parseSecretKey(text) : parseSecretHex(text)
+  if (secret !== undefined) return secret
+  const where = 'text' in given ? '' : ` in ${given.path}`
+  const message = isKey
+    ? `What is given as the key for ${purpose}${where} is neither an nsec nor 64 hex characters of a secret key.`
+    : `What is given as the secret for ${purpose}${where} is not 64 hex characters.`
+  throw new AppError('SIGNER_KEY_INVALID', message, { facts: { purpose } })
 }
 
 /** Who may read it is up to whoever mounts it: Kubernetes gives secrets to a group, not to an owner. */

@@ -12,7 +12,14 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { finalizeEvent, parseEvent } from '../nostr/index.ts'
-import { changePassphrase, type KeyringOptions, openKeyring, type SignerNotice } from './index.ts'
+import {
+  changePassphrase,
+  inspectKeys,
+  inspectSecrets,
+  type KeyringOptions,
+  openKeyring,
+  type SignerNotice,
+} from './index.ts'
 import { faultOf, temporaryKeyFolder } from './testing.ts'
 
 const NSEC = 'nsec1p0ht6p3wepe47sjrgesyn4m50m6avk2waqudu9rl324cg2c4ufesyp6rdg'
@@ -67,6 +74,71 @@ test('each purpose has a key of its own', async () => {
   const keys = ring({ passphrase: 'p' })
   const [relay, publisher] = await Promise.all([keys.keyFor('relay'), keys.keyFor('publisher')])
   expect(relay.publicKey).not.toBe(publisher.publicKey)
+})
+
+test('a key for ECDSA is made once, and signs digests', async () => {
+  const signer = await ring({ passphrase: 'p' }).ecdsaKeyFor('settlement')
+  expect(signer.publicKey).toMatch(/^0[23][0-9a-f]{64}$/)
+  expect(await signer.signDigest(new Uint8Array(32))).toMatchObject({ compact: expect.any(Uint8Array) })
+  expect(await ring({ passphrase: 'p' }).ecdsaKeyFor('settlement')).toMatchObject({
+    publicKey: signer.publicKey,
+  })
+  expect(readdirSync(folder)).toEqual(['settlement.key.json'])
+})
+
+describe('a secret', () => {
+  test.each([undefined, 'p'])(
+    'is made once and is the same after every start, with passphrase %j',
+    async (passphrase) => {
+      const box = await ring({ passphrase }).secretFor('interledger')
+      const sealed = box.seal(Buffer.from('token'), 'peer/a')
+      const again = await ring({ passphrase }).secretFor('interledger')
+      expect(again.derive('stream')).toEqual(box.derive('stream'))
+      expect(again.open(sealed, 'peer/a')).toEqual({ ok: true, value: Buffer.from('token') })
+      expect(notices.filter(({ event }) => event === 'signer.key_created')).toMatchObject([
+        { facts: { purpose: 'interledger' } },
+      ])
+      expect(readdirSync(folder)).toContain('interledger.secret.json')
+    },
+  )
+
+  test('is not the secret of another folder', async () => {
+    const box = await ring().secretFor('interledger')
+    const other = await openKeyring(join(parent, 'other')).secretFor('interledger')
+    expect(other.derive('stream')).not.toEqual(box.derive('stream'))
+  })
+
+  test('from outside is 64 hex characters, and what is none is not repeated', async () => {
+    const given = { interledger: { text: `${'5e'.repeat(32)}\n` } }
+    const [first, second] = [
+      await ring({ given }).secretFor('interledger'),
+      await ring({ given }).secretFor('interledger'),
+    ]
+    expect(first.derive('x')).toEqual(second.derive('x'))
+    expect(existsSync(folder)).toBe(false)
+    for (const text of [NSEC, '5e'.repeat(31)]) {
+      const fault = await faultOf(() => ring({ given: { interledger: { text } } }).secretFor('interledger'))
+      expect(fault).toMatchObject({ code: 'SIGNER_KEY_INVALID', facts: { purpose: 'interledger' } })
+      expect(`${fault.message} ${fault.stack}`).not.toContain(text.slice(0, 20))
+    }
+  })
+})
+
+test('whoever looks at the keys sees those for every purpose, wherever they come from', async () => {
+  const keys = ring({ given: { publisher: { text: NSEC } } })
+  const relay = await keys.keyFor('relay')
+  const settlement = await keys.ecdsaKeyFor('settlement')
+  await keys.secretFor('interledger')
+  const options = { folder, passphrase: undefined, given: { publisher: { text: NSEC } } }
+  expect(await inspectKeys(options)).toEqual([
+    { purpose: 'relay', publicKey: relay.publicKey, from: 'file' },
+    { purpose: 'publisher', publicKey: NSEC_PUBLIC_KEY, from: 'given' },
+    { purpose: 'settlement', publicKey: settlement.publicKey, from: 'file' },
+  ])
+  expect(await inspectSecrets(options)).toEqual([{ purpose: 'interledger', from: 'file' }])
+  rmSync(join(folder, 'keyring.secret'))
+  for (const inspect of [inspectKeys, inspectSecrets])
+    expect(await faultOf(() => inspect(options))).toMatchObject({ code: 'SIGNER_LOCKED' })
 })
 
 test('a signer signs events of its key', async () => {
@@ -206,8 +278,10 @@ describe('a key from outside', () => {
 
   test('goes before a key in the folder, and only for its purpose', async () => {
     const own = await publicKeyWith()
-    const keys = ring({ given: { publisher: { text: NSEC } } })
+    const keys = ring({ given: { publisher: { text: NSEC }, settlement: { text: NSEC } } })
     expect(await keys.keyFor('publisher')).toMatchObject({ publicKey: NSEC_PUBLIC_KEY })
+    const { publicKey } = await keys.ecdsaKeyFor('settlement')
+    expect(publicKey.slice(2)).toBe(NSEC_PUBLIC_KEY)
     expect(await keys.keyFor('relay')).toMatchObject({ publicKey: own })
   })
 
@@ -237,6 +311,12 @@ describe('a new passphrase', () => {
     expect(await publicKeyWith({ passphrase: 'new' })).toBe(before)
     expect(await faultOf(() => publicKeyWith({ passphrase: 'old' }))).toMatchObject({ code: 'SIGNER_LOCKED' })
     expect(await changePassphrase({ folder, from: 'old', to: 'new' })).toEqual([])
+  })
+
+  test('opens secrets too', async () => {
+    const derived = (await ring({ passphrase: 'old' }).secretFor('interledger')).derive('x')
+    expect(await changePassphrase({ folder, from: 'old', to: 'new' })).toEqual(['interledger'])
+    expect((await ring({ passphrase: 'new' }).secretFor('interledger')).derive('x')).toEqual(derived)
   })
 
   test('changes no key when one of them does not open', async () => {

@@ -1,5 +1,5 @@
 import type { LockedBy } from './key-file.ts'
-import type { KeyPurpose } from './signer.ts'
+import type { Purpose } from './signer.ts'
 
 /** Something about keys that an operator should read. It never holds a secret. */
 export interface SignerNotice {
@@ -12,35 +12,28 @@ export interface SignerNotice {
 export type Notify = (notice: SignerNotice) => void
 
 export interface NoticedKey {
-  readonly purpose: KeyPurpose
-  readonly publicKey: string
+  readonly purpose: Purpose
+  /** Undefined for a secret that is no key. */
+  readonly publicKey: string | undefined
   readonly path: string
 }
 
 /** A key came into being: this is the moment to make a backup of it. */
-export function noticeCreated(
-  notify: Notify,
-  { purpose, publicKey, path }: NoticedKey,
-  lockedBy: LockedBy,
-): void {
-  notify({ event: 'signer.key_created', level: 'info', facts: { purpose, publicKey, path, lockedBy } })
+export function noticeCreated(notify: Notify, key: NoticedKey, lockedBy: LockedBy): void {
+  notify({ event: 'signer.key_created', level: 'info', facts: { ...factsOf(key), lockedBy } })
 }
 
-/** A key that a file had locked is locked by the passphrase from now on. */
-export function noticeRelocked(notify: Notify, { purpose, publicKey, path }: NoticedKey): void {
-  notify({ event: 'signer.key_relocked', level: 'info', facts: { purpose, publicKey, path } })
+/** A key that something weaker had locked is locked by this from now on. */
+export function noticeRelocked(notify: Notify, key: NoticedKey, lockedBy: LockedBy): void {
+  notify({ event: 'signer.key_relocked', level: 'info', facts: { ...factsOf(key), lockedBy } })
 }
 
 /** Who can read the folder has the key: its file, and beside it what opens it. */
-export function noticeUnguarded(notify: Notify, { purpose, publicKey, path }: NoticedKey): void {
-  notify({
-    event: 'signer.key_unguarded',
-    level: 'warn',
-    facts: {
-      purpose,
-      publicKey,
-      path,
-      meaning: 'no passphrase is set, so a copy of the folder is a copy of the key; set one to lock it',
-    },
-  })
+export function noticeUnguarded(notify: Notify, key: NoticedKey): void {
+  const meaning = 'no passphrase is set, so a copy of the folder is a copy of the key; set one to lock it'
+  notify({ event: 'signer.key_unguarded', level: 'warn', facts: { ...factsOf(key), meaning } })
+}
+
+function factsOf({ purpose, publicKey, path }: NoticedKey): Readonly<Record<string, string>> {
+  return { purpose, ...(publicKey === undefined ? {} : { publicKey }), path }
 }

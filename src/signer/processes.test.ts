@@ -1,26 +1,16 @@
 /** Several processes at once, and processes that are killed: the key must come out the same, and whole. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openKeyring } from './index.ts'
-import { temporaryKeyFolder } from './testing.ts'
+import { askKeyrings, startKeyrings, temporaryKeyFolder } from './testing.ts'
 
 const KEY_FILE = 'relay.key.json'
 
-const SCRIPT = `
-  import { openKeyring } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
-  const [folder, passphrase] = process.argv.slice(1)
-  process.stdout.write('ready\\n')
-  await new Promise((resolve) => process.stdin.once('data', resolve))
-  let created = 0
-  const notify = ({ event }) => { if (event === 'signer.key_created') created += 1 }
-  const { publicKey } = await openKeyring(folder, { passphrase, notify }).keyFor('relay')
-  process.stdout.write(JSON.stringify({ publicKey, created }))
-  process.exit()
-`
+const ASK = `async (keyring) => (await keyring.keyFor('relay')).publicKey`
 
 let parent: string
 let folder: string
@@ -34,11 +24,9 @@ afterEach(() => rmSync(parent, { recursive: true }))
 test.each(['', 'a passphrase'])(
   'of several processes that start at once, with passphrase %j, one makes the key for all',
   async (passphrase) => {
-    const children = await startMany(4, passphrase)
-    const answers = children.map(answerOf)
-    for (const child of children) child.stdin?.write('go\n')
-    const said = await Promise.all(answers)
-    expect(new Set(said.map(({ publicKey }) => publicKey)).size).toBe(1)
+    const said = await askKeyrings({ count: 4, folder, options: { passphrase }, ask: ASK })
+    expect(new Set(said.map(({ answer }) => answer)).size).toBe(1)
+    expect(said[0]?.answer).toMatch(/^[0-9a-f]{64}$/)
     expect(said.reduce((sum, { created }) => sum + created, 0)).toBe(1)
     const expected = passphrase === '' ? ['keyring.secret', 'relay.key.json'] : ['relay.key.json']
     expect(readdirSync(folder).toSorted()).toEqual(expected)
@@ -48,7 +36,7 @@ test.each(['', 'a passphrase'])(
 test.each([1, 2, 3, 4, 5, 6])(
   'a process that is killed at step %d of making the key leaves a key or none, but never half a one',
   async (step) => {
-    const [child] = await startMany(1, '')
+    const [child] = await startKeyrings({ count: 1, folder, options: {}, ask: ASK })
     const exit = once(child!, 'exit')
     child!.stdin?.write('go\n')
     await folderChanges(step, child!)
@@ -77,26 +65,4 @@ function namesInFolder(): readonly string[] {
 
 function publicKeyIn(path: string): string {
   return JSON.parse(readFileSync(path, 'utf8')).publicKey
-}
-
-/** Processes that wait for a word on their standard input. */
-async function startMany(count: number, passphrase: string): Promise<readonly ChildProcess[]> {
-  const children = Array.from({ length: count }, () =>
-    spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, folder, passphrase], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    }),
-  )
-  await Promise.all(children.map(({ stdout }) => once(stdout, 'data')))
-  return children
-}
-
-async function answerOf(
-  child: ChildProcess,
-): Promise<{ readonly publicKey: string; readonly created: number }> {
-  let text = ''
-  child.stdout?.on('data', (chunk) => {
-    text += String(chunk)
-  })
-  await once(child, 'close')
-  return JSON.parse(text)
 }

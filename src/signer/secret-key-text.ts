@@ -14,8 +14,14 @@ const NSEC_CHARACTERS = NSEC_PREFIX.length + 1 + 52 + 6
  */
 export function parseSecretKey(text: string): Uint8Array | undefined {
   const trimmed = text.trim()
-  const bytes = /^[0-9a-f]{64}$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : decodeNsec(trimmed)
+  const bytes = parseSecretHex(trimmed) ?? decodeNsec(trimmed)
   return bytes === undefined || publicKeyOf(bytes) === undefined ? undefined : bytes
+}
+
+/** 32 bytes as 64 hex characters, white space around them allowed. Undefined for anything else. */
+export function parseSecretHex(text: string): Uint8Array | undefined {
+  const trimmed = text.trim()
+  return /^[0-9a-f]{64}$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : undefined
 }
 
 /** Bech32 (BIP-173) for this one prefix: small enough to read, and without a library that would see every key. */
