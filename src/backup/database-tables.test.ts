@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMemoryStore } from '../events/memory/index.ts'
 import { createManualClock } from '../kernel/index.ts'
+import { msat, testLedger, transfer } from '../ledger/testing/index.ts'
 import type { Database } from '../platform/database/index.ts'
 import { testDatabase } from '../platform/database/testing/index.ts'
 import { createBackup } from './create-backup.ts'
@@ -97,3 +98,47 @@ test('every value of every table comes back as it was, numbers go on behind the 
     }),
   ).rejects.toMatchObject({ code: 'RESTORE_REFUSED' })
 }, 120_000)
+
+test('the books come back as they were, and are gone on with', async () => {
+  const [before, after] = [await testDatabase(), await testDatabase()]
+  const ledger = testLedger(before)
+  const [cash, credit] = [msat('assets/cash'), msat('liabilities/credit/alice')]
+  // More entries than a restore writes at once, three in a transfer, so that some are cut in two.
+  const transfers = Array.from({ length: 400 }, (_, n) => ({
+    key: `t${n}`,
+    memo: '',
+    entries: [
+      { ...cash, side: 'debit', amount: 3n },
+      { ...credit, side: 'credit', amount: 2n },
+      { ...msat('revenue/relay'), side: 'credit', amount: 1n },
+    ] as const,
+  }))
+  await ledger.post(transfers)
+  const far = 10_000_000_000
+  await ledger.reserve({ key: 'r', account: credit, amount: 100n, expiresAtSeconds: far, memo: '' })
+  const folder = join(root, 'books')
+  const sources = { store: createMemoryStore(), dataDir: root, configFile: undefined, withKeys: false }
+  const tables = databaseTables(before.db)
+  await createBackup({ folder, sources: { ...sources, tables }, clock, version: '1', signal })
+  await restoreBackup({
+    folder,
+    dataDir: join(root, 'books-restored'),
+    openStore: async () => createMemoryStore(),
+    openTables: async () => ({ ...databaseTables(after.db), close: async () => undefined }),
+    clock,
+    signal,
+  })
+  const restored = testLedger(after)
+  expect(await restored.balance(credit)).toEqual(await ledger.balance(credit))
+  expect(await restored.statement(cash)).toEqual(await ledger.statement(cash))
+  const again = await restored.post([
+    ...transfers.slice(0, 1),
+    transfer('new', { debit: cash.path, credit: credit.path, amount: 5n }),
+  ])
+  expect(again).toMatchObject([{ value: { isNew: false } }, { value: { isNew: true } }])
+  expect(await restored.void('r')).toMatchObject({ ok: true })
+  expect(await restored.balance(credit)).toMatchObject({ balance: 805n, held: 0n })
+  expect(await restored.trialBalance()).toMatchObject([{ debits: 1205n, credits: 1205n, wrongBalances: 0 }])
+  await before.close()
+  await after.close()
+})

@@ -33,6 +33,8 @@ export function databaseTables(db: Db): TableAccess {
     load: (migration, tables, onRows) =>
       db.transaction().execute(async (tx) => {
         await prepare(tx)
+        // What triggers keep up (balances) comes with the rows.
+        await sql`set local stoa.restoring = 'on'`.execute(tx)
         await requireMigration(tx, migration)
         const order = await parentsFirst(tx)
         await emptyFresh(tx, order)
