@@ -21,6 +21,15 @@ export const PARTS: Readonly<Record<string, Part>> = {
     is: 'who people are, and who belongs here',
     mayImport: ['audit', 'signer', 'platform', 'nostr', 'kernel'],
   },
+  ledger: { is: 'double entry: accounts, transfers, reservations', mayImport: ['platform', 'kernel'] },
+  interledger: {
+    is: 'packets that carry money: peers, routes, STREAM',
+    mayImport: ['ledger', 'platform', 'kernel'],
+  },
+  settlement: {
+    is: 'debts paid: rails, channels, claims',
+    mayImport: ['interledger', 'ledger', 'platform', 'kernel'],
+  },
   retention: {
     is: 'what is removed by age, count and size',
     mayImport: ['events', 'platform', 'nostr', 'kernel'],
@@ -40,7 +49,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   },
   console: {
     is: "the operator's API: HTTP, NIP-86, the socket for stoa admin",
-    mayImport: ['relay', 'audit', 'platform', 'nostr', 'kernel'],
+    mayImport: ['interledger', 'ledger', 'relay', 'audit', 'platform', 'nostr', 'kernel'],
   },
   cli: {
     is: 'the commands',
@@ -62,7 +71,12 @@ export const PARTS: Readonly<Record<string, Part>> = {
 export const ROOT = 'stoa'
 
 /** Implementations of a port. Only the composition root chooses among them. */
-export const ADAPTERS: readonly string[] = ['events/log', 'events/memory', 'events/postgres']
+export const ADAPTERS: readonly string[] = [
+  'events/log',
+  'events/memory',
+  'events/postgres',
+  'settlement/stub',
+]
 
 export interface Source {
   /** From the root of the repository: `src/relay/index.ts`. */

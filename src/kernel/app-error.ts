@@ -45,6 +45,18 @@ export const ERROR_CODES = {
     'The database at database.url does not answer or refuses us; check the address, the password and the server.',
   DATABASE_VERSION:
     'The database server or its files are of a version that this program cannot use; the message says which one it needs.',
+  ILP_BOOKS_BUSY:
+    'More packets wait to be written down than may; it passes when the database has caught up, look at its load.',
+  ILP_BOOKS_CLOSED:
+    'Packets cannot be written down any more (the program stops, another process is the node, or the database refuses); the cause says why, and the next run asks the peers what became of packets under way.',
+  ILP_JOURNAL_DAMAGED:
+    'The table ilp_journal holds something that was not written by the program; restore the database from a backup.',
+  ILP_PACKET_ENDED:
+    'A packet was to be sent or fulfilled that had come to nothing before; it is rejected, and nothing is to be done.',
+  ILP_PACKET_REPEATED:
+    'A packet is under way to a peer that is the same in every byte as one that is to be sent; it is rejected, and nothing is to be done.',
+  ILP_POSTING_REFUSED:
+    'The ledger refuses the booking of fulfilled packets; the message says why. This is a bug, please report it.',
   IMPORT_FAILED:
     'The import could not go on; the message says at which line and why, and what was stored before stays stored.',
   INTERNAL: 'Something happened that the program holds to be impossible; this is a bug, please report it.',
@@ -54,18 +66,26 @@ export const ERROR_CODES = {
     'A job or a queue was described in a way that the job runner cannot keep (an unknown queue, data too large); this is a bug, please report it.',
   LEADERSHIP_LOST:
     'Another process does by now what is done once for all; nothing of this one was written. Nothing is to be done.',
+  LEDGER_SUBSCRIPTIONS_FULL:
+    'More accounts of the ledger are followed at the same time than one process does; end some of them.',
+  LEDGER_UNAVAILABLE:
+    'The ledger could not be written, since the database did not answer or the program stops; what was asked may be asked again with the same key.',
   MAIL_REFUSED: 'The mail server did not take a mail; the number is what it answered. It is tried again.',
   MIRRORS_FILE_DAMAGED:
     'The file with mirrors in the data folder cannot be read; restore it from a backup, or remove it to begin with those of the configuration.',
   NODE_TOO_OLD: 'This program needs Node 24 or newer; run it with `npm start`, which brings its own.',
   PEER_FAILED:
     'Another relay could not be reached, left, was silent for too long or answered with nonsense; the message says which. Mirrors try again by themselves.',
+  RAIL_FAILED:
+    'The network of a settlement rail did not answer, or contradicted itself; nothing was lost, and it is tried again by itself. Look at its endpoints when it lasts.',
   RELAY_LISTEN_FAILED:
     'The relay could not listen on its host and port; free the port or choose another one with --port.',
   RESTORE_FAILED:
     'A restore broke off; run it again to continue, and do not start the program on that data folder until then.',
   RESTORE_REFUSED:
     'A backup is restored only into an empty data folder and an empty database that fit it; the message says what is in the way.',
+  SETTLEMENT_NOT_POSTED:
+    'The ledger did not take what a settlement posts; nothing of it was written, and it is tried again by itself. When it lasts, this is a bug, please report it.',
   SIGNER_FAILED:
     'A signer answered with something that is no signature; the message says what, look at the device or service that signs.',
   SIGNER_FILE_DAMAGED:
@@ -75,9 +95,13 @@ export const ERROR_CODES = {
   SIGNER_KEY_INVALID:
     'A key handed in by setting, environment or file is no secret key; give it as an nsec or as 64 hex characters.',
   SIGNER_LOCKED:
-    'A key file cannot be opened with the passphrase given, or it needs one and none is given; set the right one.',
+    'A key cannot be opened with the passphrase, token or PIN given, or it needs one and none is given; set the right one.',
   SIGNER_STORAGE_FAILED:
     'A key file could not be read or written; the message names the file and the reason, and no key was changed.',
+  SIGNER_TOKEN_FAILED:
+    'The PKCS#11 token refused an operation (full, write-protected, without what is needed); the message says which and what to do.',
+  SIGNER_TOKEN_UNAVAILABLE:
+    'The PKCS#11 token or its library is not there or does not answer; look at the path, the label and the device.',
   STORE_CLOSED: 'The event store was used after it was closed; the program is stopping or this is a bug.',
   STORE_DAMAGED:
     'A file of the event store holds something that was not written by the program; the message names the file and what can be done.',

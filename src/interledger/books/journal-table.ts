@@ -1,0 +1,175 @@
+/** The journal in the database: `migrations/0007_interledger_packets.sql`. Times are Unix milliseconds. */
+import { type Generated, type Kysely, sql, type Transaction } from 'kysely'
+import type { Tables } from '../../platform/database/index.ts'
+import { decodeJournalBody, type JournalEntry, type JournalWriter } from './journal-codec.ts'
+
+interface IlpJournalTable {
+  readonly seq: Generated<bigint>
+  readonly run: string
+  readonly number: bigint
+  readonly written_at: bigint
+  readonly answers_from: bigint | null
+  readonly answers_until: bigint | null
+  readonly has_losses: boolean
+  readonly body: Buffer
+}
+
+interface IlpJournalProgressTable {
+  readonly only_row: Generated<boolean>
+  replay_from: bigint
+}
+
+declare module '../../platform/database/tables.ts' {
+  interface Tables {
+    ilp_journal: IlpJournalTable
+    ilp_journal_progress: IlpJournalProgressTable
+  }
+}
+
+type Db = Kysely<Tables>
+type Tx = Transaction<Tables>
+
+export interface JournalRow {
+  readonly seq: bigint
+  readonly writtenAtMs: number
+  readonly entries: readonly JournalEntry[]
+}
+
+/** Rows that are in memory at the same time; each has half a mebibyte at most, and most have much less. */
+const PAGE_ROWS = 32
+/** Rows that are removed by one statement. */
+const PRUNE_ROWS = 2_000
+
+export interface RowToInsert {
+  readonly run: string
+  readonly number: number
+  readonly atMs: number
+  readonly journal: JournalWriter
+}
+
+/** Undefined when it is there already: then the commit of an earlier attempt was done after all, and waited for here. */
+export async function insertRow(
+  tx: Tx,
+  { run, number, atMs, journal }: RowToInsert,
+): Promise<bigint | undefined> {
+  const { answers } = journal
+  const row = await tx
+    .insertInto('ilp_journal')
+    .values({
+      run,
+      number: BigInt(number),
+      written_at: BigInt(atMs),
+      answers_from: answers === undefined ? null : BigInt(answers.fromMs),
+      answers_until: answers === undefined ? null : BigInt(answers.untilMs),
+      has_losses: journal.hasLosses,
+      body: journal.body(),
+    })
+    .onConflict((conflict) => conflict.columns(['run', 'number']).doNothing())
+    .returning('seq')
+    .executeTakeFirst()
+  return row?.seq
+}
+
+export async function seqOf(tx: Tx, run: string, number: number): Promise<bigint> {
+  const row = await tx
+    .selectFrom('ilp_journal')
+    .select('seq')
+    .where('run', '=', run)
+    .where('number', '=', BigInt(number))
+    .executeTakeFirstOrThrow()
+  return row.seq
+}
+
+/** Until the transaction ends nobody writes, and what a killed process was writing is there or will never be. */
+export async function lockJournal(tx: Tx): Promise<void> {
+  await sql`LOCK TABLE ilp_journal IN SHARE ROW EXCLUSIVE MODE`.execute(tx)
+}
+
+/** Rows that may tell of packets whose fate is not known, in their order. */
+export async function* rowsToReplay(db: Db): AsyncGenerator<JournalRow> {
+  const { replay_from } = await db
+    .selectFrom('ilp_journal_progress')
+    .select('replay_from')
+    .executeTakeFirstOrThrow()
+  yield* pages((after) =>
+    db.selectFrom('ilp_journal').where('seq', '>=', replay_from).where('seq', '>', after),
+  )
+}
+
+/** Rows that may say what became of packets from peers with one of these expiries. */
+export async function* rowsWithAnswers(db: Db, expiriesMs: readonly number[]): AsyncGenerator<JournalRow> {
+  const expiries = [...new Set(expiriesMs)].toSorted((a, b) => a - b).map(BigInt)
+  const [first, last] = [expiries[0], expiries.at(-1)]
+  if (first === undefined || last === undefined) return
+  yield* pages((after) =>
+    db
+      .selectFrom('ilp_journal')
+      .where('answers_until', '>=', first)
+      .where('answers_from', '<=', last)
+      .where(
+        sql<boolean>`EXISTS (SELECT FROM unnest(${expiries}::bigint[]) AS expiry
+          WHERE expiry BETWEEN answers_from AND answers_until)`,
+      )
+      .where('seq', '>', after),
+  )
+}
+
+/** Rows with write-offs that are not older than this. */
+export async function* rowsWithLosses(db: Db, sinceMs: number): AsyncGenerator<JournalRow> {
+  yield* pages((after) =>
+    db
+      .selectFrom('ilp_journal')
+      .where('has_losses', '=', true)
+      .where('written_at', '>=', BigInt(sinceMs))
+      .where('seq', '>', after),
+  )
+}
+
+/** The next rows behind `after`, as a query of which only the page is missing. */
+type RowsAfter = (after: bigint) => ReturnType<typeof journalQuery>
+
+function journalQuery(db: Db) {
+  return db.selectFrom('ilp_journal')
+}
+
+async function* pages(rowsAfter: RowsAfter): AsyncGenerator<JournalRow> {
+  for (let after = 0n; ; ) {
+    const rows = await rowsAfter(after)
+      .select(['seq', 'written_at', 'body'])
+      .orderBy('seq')
+      .limit(PAGE_ROWS)
+      .execute()
+    for (const { seq, written_at, body } of rows) {
+      yield { seq, writtenAtMs: Number(written_at), entries: decodeJournalBody(body) }
+      after = seq
+    }
+    if (rows.length < PAGE_ROWS) return
+  }
+}
+
+export interface JournalAge {
+  /** The fate of all packets of earlier rows is known. */
+  readonly replayFrom: bigint
+  /** Rows that are older and tell of no such packet are removed. */
+  readonly beforeMs: number
+}
+
+/** Notes how far the journal is done, and removes a bounded number of old rows. */
+export async function tidyJournal(tx: Tx, { replayFrom, beforeMs }: JournalAge): Promise<void> {
+  await tx
+    .updateTable('ilp_journal_progress')
+    .set({ replay_from: replayFrom })
+    .where('replay_from', '<', replayFrom)
+    .execute()
+  await tx
+    .deleteFrom('ilp_journal')
+    .where('seq', 'in', (rows) =>
+      rows
+        .selectFrom('ilp_journal')
+        .select('seq')
+        .where('written_at', '<', BigInt(beforeMs))
+        .where('seq', '<', replayFrom)
+        .limit(PRUNE_ROWS),
+    )
+    .execute()
+}
