@@ -2,9 +2,11 @@
  * The rooms behind the relay: the application's HTTP server, the office, the services. They come up after the relay has
  * begun to serve, and their code is read only then, so that nobody waits for them who wants the relay.
  */
+import type { FastifyInstance } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Config } from './config/index.ts'
 import type { Operator } from './console/index.ts'
+import type { IlpNode } from './interledger/node/index.ts'
 import { AppError, systemClock } from './kernel/index.ts'
 import type { AccessSnapshot } from './moderation/index.ts'
 import {
@@ -17,7 +19,9 @@ import {
 } from './platform/index.ts'
 import type { Duties, LeaderLine, Leadership } from './platform/leadership/index.ts'
 import { createLonelyHost, type HostAnswer, type RelayHost } from './relay/index.ts'
-import type { Signer } from './signer/index.ts'
+import type { Keyring, Signer } from './signer/index.ts'
+import type { NodeRoom } from './stoa-node.ts'
+import type { farNode } from './stoa-node-line.ts'
 import type { Office } from './stoa-office.ts'
 import type { RelayUnit } from './stoa-relay.ts'
 import type { MainPolicies, Services } from './stoa-services.ts'
@@ -29,6 +33,7 @@ export interface BackRoomsDeps {
   readonly shared: Shared
   readonly metrics: ReturnType<typeof createMetricsRegistry>
   readonly relaySigner: Signer
+  readonly keyring: Keyring
   readonly verifier: SignatureVerifier
   readonly snapshot: AccessSnapshot
   readonly accessFile: string
@@ -40,6 +45,9 @@ export interface BackRoomsDeps {
 
 /** The relay's first clients have it to themselves for so long, unless somebody asks for a page. */
 const OPEN_AFTER_MS = 300
+/** Where peers connect by BTP, and programs by tRPC. They stand here so that the code of the node is read later. */
+const BTP_PATH = '/btp'
+const RPC_PATH = '/trpc'
 
 export class BackRooms {
   readonly #deps: BackRoomsDeps
@@ -48,6 +56,7 @@ export class BackRooms {
   /** What the relay may ask. */
   readonly host: RelayHost
   #http: Promise<HttpServer> | undefined
+  #farNode: typeof farNode | undefined
   #operator: Promise<Operator> | undefined
   #unit: RelayUnit | undefined
   #office: Office | undefined
@@ -56,6 +65,10 @@ export class BackRooms {
   #leadership: Leadership | undefined
   /** To the process that leads; undefined where there is but this one. */
   #line: LeaderLine | undefined
+  /** Undefined in a process without the role `ilp`, and before the office is there. */
+  #node: NodeRoom | undefined
+  /** To the process that is the Interledger node. */
+  #nodeLine: LeaderLine | undefined
   #opening: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #hasFailed = false
@@ -118,6 +131,7 @@ export class BackRooms {
 
   /** @throws AppError CONFIG_INVALID when these settings cannot be; nothing has changed then. */
   async configure(config: Config): Promise<void> {
+    this.#node?.configure(config)
     await this.#services?.configure(config)
   }
 
@@ -134,6 +148,7 @@ export class BackRooms {
     const http = await this.#http?.catch(() => undefined)
     await http?.close()
     this.#line?.close()
+    this.#nodeLine?.close()
   }
 
   #application(): Promise<HttpServer> {
@@ -144,8 +159,14 @@ export class BackRooms {
   async #createApplication(): Promise<HttpServer> {
     const { settings, metrics, logger, verifier, shared } = this.#deps
     const config = settings.current
-    const common = { logger, metrics, site: config.relay, health: () => this.#health() }
-    if (!this.hasOffice || !config.process.roles.includes('api')) return createHttpServer(common)
+    const upgrades = (path: string) => {
+      if (path === BTP_PATH) return this.#node?.handleBtp
+      return path === RPC_PATH ? this.#node?.handleRpc : undefined
+    }
+    const common = { logger, metrics, site: config.relay, health: () => this.#health(), upgrades }
+    if (!this.hasOffice) return createHttpServer(common)
+    const addNode = await this.#nodeRoutes()
+    if (!config.process.roles.includes('api')) return createHttpServer({ ...common, routes: addNode })
     const [{ registerConsole }, { addressReader }, operator] = await Promise.all([
       import('./console/index.ts'),
       import('./stoa-console.ts'),
@@ -153,8 +174,9 @@ export class BackRooms {
     ])
     return createHttpServer({
       ...common,
-      routes: (app) =>
-        registerConsole(app, {
+      routes: async (app) => {
+        await addNode(app)
+        await registerConsole(app, {
           operator,
           accounts: () => this.#office?.people()?.accounts,
           knownAs: () => ({ publicUrl: settings.current.relay.publicUrl, otherUrls: [] }),
@@ -163,8 +185,27 @@ export class BackRooms {
           clock: systemClock,
           addressOf: addressReader(config),
           version: packageJson.version,
-        }),
+        })
+      },
     })
+  }
+
+  /** Payments and packets over HTTP, where this process may be the node. */
+  async #nodeRoutes(): Promise<(app: FastifyInstance) => Promise<void>> {
+    if (!this.#deps.settings.current.process.roles.includes('ilp')) return async () => {}
+    const [{ addNodeRoutes }, { addAccountingRoutes }] = await Promise.all([
+      import('./interledger/node/index.ts'),
+      import('./stoa-settlement.ts'),
+    ])
+    const { engineUrl, engineToken } = this.#deps.settings.current.settlement
+    return async (app) => {
+      await addNodeRoutes(app, () => this.#node?.current())
+      if (engineUrl !== '')
+        await addAccountingRoutes(app, {
+          token: engineToken,
+          api: () => this.#node?.settlement()?.accountingApi,
+        })
+    }
   }
 
   #console(): Promise<Operator> {
@@ -178,7 +219,10 @@ export class BackRooms {
       import('./stoa-operator.ts'),
       import('./platform/leadership/index.ts'),
     ])
-    if (shared.processBus !== undefined) this.#line = new LeaderLine(shared.bus, this.#deps.logger)
+    if (shared.processBus !== undefined) {
+      this.#line = new LeaderLine(shared.bus, this.#deps.logger)
+      this.#nodeLine = new LeaderLine(shared.bus, this.#deps.logger, 'ilp')
+    }
     return createOperator({
       office: () => this.#office,
       unit: () => this.#relay(),
@@ -186,9 +230,19 @@ export class BackRooms {
       settings,
       services: () => this.#services,
       line: this.#line,
+      node: () => this.#nodeDesk(),
       relayPubkey: relaySigner.publicKey,
       health: () => this.#health(),
     })
+  }
+
+  /** The node here, or where it is; undefined when it cannot be reached from here. */
+  #nodeDesk(): IlpNode | undefined {
+    const here = this.#node?.current()
+    if (here !== undefined) return here.node
+    const ledger = this.#office?.ledger()
+    if (this.#nodeLine === undefined || ledger === undefined) return undefined
+    return this.#farNode?.(this.#nodeLine, ledger)
   }
 
   #relay(): RelayUnit {
@@ -222,6 +276,7 @@ export class BackRooms {
     }
     if (!this.hasOffice || config.process.roles.includes('jobs')) await this.#seekLeadership(policies)
     if (!this.hasOffice) return
+    await this.#openNode()
     const { openAdmin } = await import('./stoa-console.ts')
     const operator = await this.#console()
     this.#endings.push(await openAdmin(dataDir, { config, operator, logger, metrics }))
@@ -248,6 +303,7 @@ export class BackRooms {
       })
       const { registerJobsMetrics } = await import('./platform/jobs/index.ts')
       registerJobsMetrics(metrics, () => this.#office?.jobs()?.stats())
+      await this.#measureMoney()
     }
     if (this.hasOffice && !settings.current.process.roles.includes('jobs')) return
     registerServiceMetrics(metrics, {
@@ -255,6 +311,15 @@ export class BackRooms {
       retention: () => this.#services?.retention.stats(),
       backups: () => this.#services?.backups.stats(),
     })
+  }
+
+  async #measureMoney(): Promise<void> {
+    const { settings, metrics } = this.#deps
+    const { registerLedgerMetrics } = await import('./ledger/index.ts')
+    registerLedgerMetrics(metrics, () => this.#office?.ledger()?.stats())
+    if (!settings.current.process.roles.includes('ilp')) return
+    const { registerNodeMetrics } = await import('./interledger/node/index.ts')
+    registerNodeMetrics(metrics, () => this.#node?.current())
   }
 
   /** A store in files has one process; those that share a database choose one among them. */
@@ -276,6 +341,30 @@ export class BackRooms {
           })
     this.#endings.push(() => leadership.stop())
     this.#leadership = leadership
+  }
+
+  async #openNode(): Promise<void> {
+    const { settings, keyring, relaySigner, logger } = this.#deps
+    const office = this.#office
+    // With it comes the line to the process that is the node.
+    await this.#console()
+    const [{ NodeRoom }, { farNode }] = await Promise.all([
+      import('./stoa-node.ts'),
+      import('./stoa-node-line.ts'),
+    ])
+    this.#farNode = farNode
+    if (office === undefined || !settings.current.process.roles.includes('ilp')) return
+    const node = new NodeRoom({
+      config: () => settings.current,
+      office,
+      keyring,
+      relayPubkey: relaySigner.publicKey,
+      line: this.#nodeLine,
+      logger,
+    })
+    this.#node = node
+    this.#endings.push(() => node.stop())
+    node.start()
   }
 
   async #duties(policies: MainPolicies): Promise<Duties> {
@@ -321,6 +410,7 @@ export class BackRooms {
       ...this.#deps.relayHealth(),
       ...(await this.#office?.health()),
       ...(this.#leadership !== undefined && { leadership: this.#leadership.health() }),
+      ...(this.#node !== undefined && { interledger: this.#node.health() }),
       ...(this.#hasFailed && { office: { status: 'failed' as const } }),
       shared: this.#deps.shared.health(),
     }

@@ -1,4 +1,4 @@
-/** What `stoa doctor` has the parts look at: the database, the audit log, Redis, the keys, the mail server. */
+/** What `stoa doctor` has the parts look at: the database, the audit log, the books, Redis, the keys, the mail server. */
 import { join, resolve } from 'node:path'
 import { pino } from 'pino'
 import { checkSmtp } from './accounts/index.ts'
@@ -14,9 +14,11 @@ import {
 } from './cli/index.ts'
 import type { Config } from './config/index.ts'
 import { AppError } from './kernel/index.ts'
+import { trialBalanceOf } from './ledger/index.ts'
 import { askRedis } from './platform/bus/index.ts'
 import { hasEmbeddedDatabase, type InspectedDatabase, inspectDatabase } from './platform/database/index.ts'
-import { exposedModeOf, inspectKeys } from './signer/index.ts'
+import { exposedModeOf, inspectKeys, inspectSecrets } from './signer/index.ts'
+import { keySources, keysFolder } from './stoa-keys.ts'
 import { databaseOptions } from './stoa-office.ts'
 
 export const inspections: Inspections = {
@@ -26,8 +28,6 @@ export const inspections: Inspections = {
   mail: inspectMail,
 }
 
-/** The names of what the composition root keeps in the data folder. */
-const KEYS_FOLDER = 'keys'
 const OLDEST_REDIS = 7
 
 async function inspectOffice(
@@ -36,11 +36,11 @@ async function inspectOffice(
   onAuditRows: (rows: number) => void,
 ): Promise<OfficeFindings> {
   const isUsed = config.store.engine === 'postgres' || config.process.roles.length > 1
-  if (!isUsed) return both(ok('none is used by a relay alone (process.roles)'))
+  if (!isUsed) return all(ok('none is used by a relay alone (process.roles)'))
   const isEmbedded = config.database.url === ''
   if (isEmbedded && running !== undefined) return askRunning(running)
   const dataDir = resolve(config.data.dir)
-  if (isEmbedded && !hasEmbeddedDatabase(dataDir)) return both(ok('none yet; it is made at the first start'))
+  if (isEmbedded && !hasEmbeddedDatabase(dataDir)) return all(ok('none yet; it is made at the first start'))
   let database: InspectedDatabase
   try {
     const logger = pino({ level: 'silent' })
@@ -49,21 +49,23 @@ async function inspectOffice(
     if (!(error instanceof AppError)) throw error
     return {
       database: findingOf(error),
-      audit: warn('not looked at, since the database could not be opened'),
+      audit: warn(NOT_OPENED),
+      ledger: warn(NOT_OPENED),
     }
   }
   try {
     // A running program also knows which checkpoints it has published.
     const audit =
       running === undefined ? await auditFinding(database, onAuditRows) : await askedAudit(running)
-    return { database: migrationsFinding(database), audit }
+    const ledger = running === undefined ? await booksFinding(database) : await askedBooks(running)
+    return { database: migrationsFinding(database), audit, ledger }
   } finally {
     await database.close()
   }
 }
 
-function both(finding: Finding): OfficeFindings {
-  return { database: finding, audit: finding }
+function all(finding: Finding): OfficeFindings {
+  return { database: finding, audit: finding, ledger: finding }
 }
 
 function findingOf({ code, message }: AppError): Finding {
@@ -92,8 +94,7 @@ async function auditFinding(
   { db, pending }: InspectedDatabase,
   onRows: (rows: number) => void,
 ): Promise<Finding> {
-  if (pending.length > 0)
-    return warn('not looked at before all migrations are applied: start the program once')
+  if (pending.length > 0) return warn(BEFORE_MIGRATIONS)
   const chain = await verifyAuditChain(db, [], onRows)
   if (!chain.ok) return damaged(chain.refusal.text)
   const { entries, head } = chain.value
@@ -113,7 +114,7 @@ async function askRunning(running: RunningProgram): Promise<OfficeFindings> {
   const status = running.health.database?.status
   const said = `embedded, and open to the running program, which says ${status ?? 'nothing of it'}`
   const database = status === 'ok' ? ok(said) : fail(`${said}; read its log`)
-  return { database, audit: await askedAudit(running) }
+  return { database, audit: await askedAudit(running), ledger: await askedBooks(running) }
 }
 
 async function askedAudit(running: RunningProgram): Promise<Finding> {
@@ -122,6 +123,49 @@ async function askedAudit(running: RunningProgram): Promise<Finding> {
   const text = JSON.stringify(json)
   return text.includes('AUDIT_DAMAGED') ? damaged(text) : warn(`not looked at: ${text}`)
 }
+
+/** Adds up the books of a database that is open to nobody else. */
+async function booksFinding({ db, pending }: InspectedDatabase): Promise<Finding> {
+  if (pending.length > 0) return warn(BEFORE_MIGRATIONS)
+  const lines = await trialBalanceOf(db)
+  return ofBooks(
+    lines.map(({ asset, debits, credits, wrongBalances }) => ({
+      asset,
+      isBalanced: debits === credits && wrongBalances === 0,
+    })),
+  )
+}
+
+async function askedBooks(running: RunningProgram): Promise<Finding> {
+  const { status, json } = await running.trialBalance()
+  if (status === 404) return warn('not looked at: the running program is of an older version')
+  if (status !== 200 || !Array.isArray(json)) return warn(`not looked at: ${JSON.stringify(json)}`)
+  return ofBooks(
+    json.map((line: unknown) => ({ asset: wordIn(line, 'asset'), isBalanced: isBalancedLine(line) })),
+  )
+}
+
+function ofBooks(lines: readonly { readonly asset: string; readonly isBalanced: boolean }[]): Finding {
+  const wrong = lines.filter(({ isBalanced }) => !isBalanced).map(({ asset }) => asset)
+  if (wrong.length === 0) {
+    const assets = lines.map(({ asset }) => asset).join(', ')
+    return ok(assets === '' ? 'nothing is booked yet' : `debits and credits are equal in ${assets}`)
+  }
+  return fail(
+    `the books do not add up in ${wrong.join(', ')}: stop what pays, and compare with a backup (stoa backup list); somebody has changed the database beside the program, or this is a bug to report`,
+  )
+}
+
+function isBalancedLine(line: unknown): boolean {
+  return typeof line === 'object' && line !== null && Reflect.get(line, 'isBalanced') === true
+}
+
+function wordIn(line: unknown, name: string): string {
+  return typeof line === 'object' && line !== null ? String(Reflect.get(line, name)) : ''
+}
+
+const BEFORE_MIGRATIONS = 'not looked at before all migrations are applied: start the program once'
+const NOT_OPENED = 'not looked at, since the database could not be opened'
 
 function entriesIn(json: unknown): unknown {
   return typeof json === 'object' && json !== null ? Reflect.get(json, 'entries') : undefined
@@ -147,18 +191,20 @@ async function inspectRedis({ redis }: Config): Promise<Finding> {
   )
 }
 
-async function inspectKeyFolder({ data, signer }: Config): Promise<Finding> {
-  const folder = join(resolve(data.dir), KEYS_FOLDER)
-  const { relayKey, relayKeyFile, passphrase } = signer
-  const fromOutside = relayKey === '' ? { path: relayKeyFile } : { text: relayKey }
-  const given = relayKey === '' && relayKeyFile === '' ? {} : { relay: fromOutside }
+async function inspectKeyFolder(config: Config): Promise<Finding> {
+  const folder = keysFolder(config)
+  const options = { folder, ...keySources(config) }
   const mode = await exposedModeOf(folder)
   if (mode !== undefined)
     return fail(`other users can reach ${folder} (mode ${mode}): run chmod 700 ${folder}`)
-  const keys = await inspectKeys({ folder, passphrase, given })
-  const lines = keys.map(({ purpose, publicKey, from }) => `${purpose} ${publicKey} (${HELD[from]})`)
+  const keys = await inspectKeys(options)
+  const secrets = await inspectSecrets(options)
+  const lines = [
+    ...keys.map(({ purpose, publicKey, from }) => `${purpose} ${publicKey} (${HELD[from]})`),
+    ...secrets.map(({ purpose, from }) => `${purpose}, a secret (${HELD[from]})`),
+  ]
   if (!keys.some(({ purpose }) => purpose === 'relay')) lines.unshift('relay: made at the first start')
-  const isUnguarded = keys.some(({ from }) => from === 'file')
+  const isUnguarded = [...keys, ...secrets].some(({ from }) => from === 'file')
   const text = lines.join('\n')
   return isUnguarded
     ? warn(`${text}\nwhoever can read ${folder} has these keys: set signer.passphrase`)
@@ -169,6 +215,7 @@ const HELD = {
   given: 'from the configuration',
   passphrase: 'in a file that the passphrase opens',
   file: 'in a file that the file beside it opens',
+  token: 'guarded by the token',
 } as const
 
 async function inspectMail({ data, accounts }: Config): Promise<Finding> {

@@ -7,6 +7,7 @@ import { createMailer, openPeople, type People } from './accounts/index.ts'
 import { type AuditLog, createAuditLog, publishCheckpoint } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import { systemClock } from './kernel/index.ts'
+import { createLedger, type LedgerService } from './ledger/index.ts'
 import { type AccessSnapshot, type Moderation, openModeration } from './moderation/index.ts'
 import type { NostrEvent } from './nostr/index.ts'
 import { type Database, type DatabaseService, startDatabase } from './platform/database/index.ts'
@@ -40,8 +41,12 @@ export interface Office {
   audit(): AuditLog | undefined
   /** Undefined until the job runner is up. */
   jobs(): Jobs | undefined
+  /** Undefined until the database is ready. */
+  ledger(): LedgerService | undefined
   /** Resolves when the database is; rejects when it never will be. @throws before `serve`. */
   databaseReady(): Promise<Database>
+  /** Resolves when everything in it is open; rejects when it never will be. @throws before `serve`. */
+  opened(): Promise<Database>
   /** @throws before `serve`. */
   moderation(): Moderation
   /** Starts the database and begins to work for this relay; returns at once. */
@@ -64,6 +69,7 @@ export function openOffice({
   let people: People | undefined
   let audit: AuditLog | undefined
   let moderation: Moderation | undefined
+  let ledger: LedgerService | undefined
   const jobs = new OfficeJobs({ logger, doesJobs: config().process.roles.includes('jobs') })
   let starting: Promise<void> = Promise.resolve()
   let stopHearing = (): void => {}
@@ -72,6 +78,8 @@ export function openOffice({
     const { db } = ready
     const log = createAuditLog({ db, clock: systemClock })
     audit = log
+    ledger = createLedger({ db, bus: shared.bus, clock: systemClock, logger })
+    ledger.start()
     const { accounts } = config()
     const opened = openPeople({
       db,
@@ -116,9 +124,16 @@ export function openOffice({
     people: () => people,
     audit: () => audit,
     jobs: () => jobs.current(),
+    ledger: () => ledger,
     databaseReady: () => {
       if (database === undefined) throw new Error('the database is asked for before it serves a relay')
       return database.ready
+    },
+    opened: async () => {
+      if (database === undefined) throw new Error('the office is waited for before it serves a relay')
+      const ready = await database.ready
+      await starting
+      return ready
     },
     moderation: () => {
       if (moderation === undefined) throw new Error('moderation is asked before it serves a relay')
@@ -163,6 +178,7 @@ export function openOffice({
       stopHearing()
       await starting.catch(() => {})
       await jobs.stop()
+      await ledger?.stop()
       await people?.stop()
       await moderation?.stop()
       await database?.stop()

@@ -2,6 +2,7 @@
 import packageJson from '../package.json' with { type: 'json' }
 import { publishedCheckpoints, verifyAuditChain } from './audit/index.ts'
 import type { ConsoleStatus, Operator, SettingsDesk } from './console/index.ts'
+import type { IlpNode } from './interledger/node/index.ts'
 import { accepted, refused, systemClock } from './kernel/index.ts'
 import type { Filter } from './nostr/index.ts'
 import type { ComponentHealth } from './platform/index.ts'
@@ -28,6 +29,8 @@ export interface OperatorDeps {
   readonly services: () => Services | undefined
   /** To the process that leads; undefined when there is but this one. */
   readonly line: Pick<LeaderLine, 'ask'> | undefined
+  /** The Interledger node, here or where it is. */
+  readonly node: () => IlpNode | undefined
   /** By whom the checkpoints of the audit log are. */
   readonly relayPubkey: string
   readonly health: () => Promise<Readonly<Record<string, ComponentHealth>>>
@@ -39,7 +42,7 @@ const REGISTRY_PAGE = 500
 const MAX_SHOWN = 100_000
 
 export function createOperator(deps: OperatorDeps): Operator {
-  const { office, unit, shared, settings, services, line, relayPubkey, health } = deps
+  const { office, unit, shared, settings, services, line, node, relayPubkey, health } = deps
   const startedAtSeconds = systemClock.nowSeconds()
   return {
     // It answers for itself that the database is not ready.
@@ -54,6 +57,8 @@ export function createOperator(deps: OperatorDeps): Operator {
     mirrors: () => mirrorsDesk(office(), services(), line),
     backups: () => backupsDesk(office(), services(), line),
     jobs: () => jobsDesk(office()),
+    ledger: () => office()?.ledger(),
+    interledger: node,
     status: () => ({ status: () => statusOf(unit(), startedAtSeconds, health) }),
     audit: () => {
       const audit = office()?.audit()

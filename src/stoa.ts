@@ -20,8 +20,8 @@ import {
   type Logger,
 } from './platform/index.ts'
 import { loadAccessLists } from './relay/index.ts'
-import { openKeyring, type Signer } from './signer/index.ts'
 import { BackRooms } from './stoa-back.ts'
+import { openConfiguredKeyring } from './stoa-keys.ts'
 import { registerMetrics } from './stoa-metrics.ts'
 import { notifyBy, type RelayUnit, relaySettingsOf, startRelayUnit } from './stoa-relay.ts'
 import { LiveSettings } from './stoa-settings.ts'
@@ -31,7 +31,6 @@ import { logStoreOptions, openStore } from './stoa-store.ts'
 /** Inside the data folder. */
 const ACCESS_FILE = 'access.json'
 const SETTINGS_FILE = 'settings.json'
-const KEYS_FOLDER = 'keys'
 
 /** Longer than a stop may take. */
 const MAKE_WAY_TIMEOUT_MS = 40_000
@@ -165,13 +164,16 @@ async function startParts(
   const shared = await openShared(config, processId, logger)
   endings.add(() => shared.stop())
   const snapshot = await readSnapshot(accessFile)
-  const relaySigner = await openRelayKey(config, logger)
+  const keyring = openConfiguredKeyring(config, logger)
+  endings.add(() => keyring.close())
+  const relaySigner = await keyring.keyFor('relay')
   let unit: RelayUnit | undefined
   const back = new BackRooms({
     settings,
     shared,
     metrics,
     relaySigner,
+    keyring,
     verifier: await createSignatureVerifier(config.relay.verifier),
     snapshot,
     accessFile,
@@ -203,15 +205,6 @@ async function requireWholeFolder(dataDir: string): Promise<void> {
   if (!existsSync(dataDir)) return
   const { requireRestored } = await import('./backup/index.ts')
   await requireRestored(dataDir)
-}
-
-function openRelayKey(config: Config, logger: Logger): Promise<Signer> {
-  const keyring = openKeyring(join(resolve(config.data.dir), KEYS_FOLDER), {
-    passphrase: config.signer.passphrase,
-    given: givenKeys(config),
-    notify: ({ event, level, facts }) => logger[level](facts, event),
-  })
-  return keyring.keyFor('relay')
 }
 
 /** What operators had decided; of a file that is damaged, moderation makes the best. */
@@ -273,12 +266,6 @@ function summaryOf(config: Config, unit: RelayUnit, address: string, tookMs: num
     `  signatures  ${verifier}`,
     `  threads     ${threads === 1 ? 'one for everything' : `${threads - 1} for sockets, 1 for the store`}`,
   ]
-}
-
-/** A key that the operator keeps elsewhere. */
-function givenKeys({ signer: { relayKey, relayKeyFile } }: Config) {
-  if (relayKey !== '') return { relay: { text: relayKey } }
-  return relayKeyFile === '' ? {} : { relay: { path: relayKeyFile } }
 }
 
 /** How what was started is ended: last first, all of it, whatever fails. */

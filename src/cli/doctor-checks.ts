@@ -30,7 +30,7 @@ export function doctorChecks(load: () => LoadedConfig, context: CliContext): rea
       const found = await inspections()
       return found === undefined ? ok('not a part of this program') : look(found, config)
     }
-  // The database is opened once for the two checks that are about it, and the running program is asked once.
+  // The database is opened once for the checks that are about it, and the running program is asked once.
   const running = once((config: Config) => runningProgramOn(dataDirOf(config)))
   const database = once(async (config: Config): Promise<OfficeFindings> => {
     const found = await inspections()
@@ -53,6 +53,7 @@ export function doctorChecks(load: () => LoadedConfig, context: CliContext): rea
     },
     { name: 'database', run: configured(async (config) => (await database(config)).database) },
     { name: 'audit log', run: configured(async (config) => (await database(config)).audit) },
+    { name: 'ledger', run: configured(async (config) => (await database(config)).ledger) },
     { name: 'redis', run: configured(inspect((found, config) => found.redis(config))) },
     { name: 'keys', run: configured(inspect((found, config) => found.keys(config))) },
     { name: 'mail', run: configured(inspect((found, config) => found.mail(config))) },
@@ -241,4 +242,5 @@ function once<T>(ask: (config: Config) => Promise<T>): (config: Config) => Promi
 const NO_OFFICE: OfficeFindings = {
   database: ok('not a part of this program'),
   audit: ok('not a part of this program'),
+  ledger: ok('not a part of this program'),
 }

@@ -12,6 +12,8 @@ export interface RunningProgram {
   readonly health: Readonly<Record<string, { readonly status: string }>>
   /** Has it compute the chain of its audit log anew. */
   verifyAudit(): Promise<AdminAnswer>
+  /** Has it add up its books. */
+  trialBalance(): Promise<AdminAnswer>
 }
 
 /** Undefined when nothing answers at the admin socket: nothing runs there, or a relay alone, which has no office. */
@@ -21,7 +23,11 @@ export async function runningProgramOn(dataDir: string): Promise<RunningProgram 
     throw error
   })
   if (answer === undefined || !isStatus(answer.json)) return undefined
-  return { ...answer.json, verifyAudit: () => askStoa(dataDir, { path: 'audit/verify' }) }
+  return {
+    ...answer.json,
+    verifyAudit: () => askStoa(dataDir, { path: 'audit/verify' }),
+    trialBalance: () => askStoa(dataDir, { path: 'ledger/trial-balance' }),
+  }
 }
 
 /** How many rows of the audit log were read, on one line that is written over; silent where nobody watches. */
@@ -38,7 +44,7 @@ export function auditProgress({ stderr }: Pick<CliContext, 'stderr'>) {
 }
 
 /** Its version may be another one than ours, so its answer is looked at before it is believed. */
-function isStatus(value: unknown): value is Omit<RunningProgram, 'verifyAudit'> {
+function isStatus(value: unknown): value is Omit<RunningProgram, 'verifyAudit' | 'trialBalance'> {
   if (typeof value !== 'object' || value === null) return false
   const { version, startedAtSeconds, connections, events, health } = value as Partial<
     Record<keyof RunningProgram, unknown>

@@ -5,7 +5,7 @@ import type { Finding } from './finding.ts'
 /** What `stoa doctor` has the parts look at. The composition root knows them. Nothing is made or changed. */
 export interface Inspections {
   /**
-   * The database and the chain of the audit log in it.
+   * The database, the chain of the audit log in it, and the books.
    *
    * @param running the program that has the data folder; an embedded database can be asked through it alone.
    * @param onAuditRows told now and then how many rows of the audit log were read.
@@ -23,4 +23,6 @@ export interface Inspections {
 export interface OfficeFindings {
   readonly database: Finding
   readonly audit: Finding
+  /** The trial balance of the books. */
+  readonly ledger: Finding
 }

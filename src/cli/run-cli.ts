@@ -41,6 +41,14 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     summary: 'tell the running program what to do: bans, levels, invites, connections, …',
     load: async () => (await import('./admin.ts')).adminCommand,
   },
+  ledger: {
+    summary: 'show the books: accounts, statements, the trial balance',
+    load: async () => (await import('./ledger.ts')).ledgerCommand,
+  },
+  ilp: {
+    summary: 'the Interledger node: peers, routes, payments',
+    load: async () => (await import('./ilp.ts')).ilpCommand,
+  },
   config: {
     summary: 'show, check or begin a configuration',
     load: async () => (await import('./config.ts')).configCommand,

@@ -9,7 +9,13 @@ export interface Contradiction {
 
 /** Settings that are right one by one and cannot hold together. */
 export function findContradictions(config: Config): readonly Contradiction[] {
-  return [...limitsOf(config), ...processesOf(config), ...retentionOf(config)]
+  return [
+    ...limitsOf(config),
+    ...processesOf(config),
+    ...retentionOf(config),
+    ...nodeOf(config),
+    ...tokenOf(config),
+  ]
 }
 
 function limitsOf({ relay: { limits, maxUnsentBytes } }: Config): readonly Contradiction[] {
@@ -33,10 +39,11 @@ function processesOf({ process, relay, store, database, redis, signer }: Config)
   }
   const roles = new Set(process.roles)
   if (roles.size === 0) complain('process.roles', 'a process needs at least one role')
+  const isWhole = roles.has('relay') && roles.has('api') && roles.has('jobs')
   if (store.engine === 'log') {
-    if (!roles.has('relay') || roles.size === 2) {
+    if (!isWhole && !(roles.size === 1 && roles.has('relay'))) {
       const message =
-        'must be all of them, or relay alone; several processes need store.engine = "postgres", database.url and redis.url'
+        'must be relay, api and jobs (ilp if you like), or relay alone; several processes need store.engine = "postgres", database.url and redis.url'
       complain('process.roles', message)
     }
     if (redis.url !== '') {
@@ -58,9 +65,54 @@ function processesOf({ process, relay, store, database, redis, signer }: Config)
       'several processes are one relay, so all of them need the same key: give it here or in signer.relayKeyFile',
     )
   }
-  if (roles.size < 3 && redis.url === '') {
+  if (!isWhole && redis.url === '') {
     complain('process.roles', 'several processes need redis.url, by which they hear of each other')
   }
+  const hasSecret = signer.interledgerSecret !== '' || signer.interledgerSecretFile !== ''
+  if (redis.url !== '' && roles.has('ilp') && !hasSecret) {
+    complain(
+      'signer.interledgerSecret',
+      'processes of role ilp take the place of each other, so all of them need the same secret: give it here or in signer.interledgerSecretFile, or leave ilp out of process.roles',
+    )
+  }
+  return found
+}
+
+/** A token is named by its library and its label, and opened by its PIN. */
+function tokenOf({ signer }: Config): readonly Contradiction[] {
+  const { pkcs11Module, pkcs11TokenLabel, pkcs11Pin, pkcs11PinFile } = signer
+  if (pkcs11Module === '') {
+    const isNamed = pkcs11TokenLabel !== '' || pkcs11Pin !== '' || pkcs11PinFile !== ''
+    return isNamed
+      ? [{ key: 'signer.pkcs11Module', message: 'is missing: it is the library of the token' }]
+      : []
+  }
+  if (pkcs11TokenLabel === '')
+    return [
+      { key: 'signer.pkcs11TokenLabel', message: 'is missing: it says which token of the library is meant' },
+    ]
+  if ((pkcs11Pin === '') === (pkcs11PinFile === ''))
+    return [{ key: 'signer.pkcs11Pin', message: 'give the PIN here or in signer.pkcs11PinFile' }]
+  return []
+}
+
+/** One asset has one rate. */
+function nodeOf({
+  interledger: { rates, rpcToken, rpcTokenFile },
+  settlement,
+}: Config): readonly Contradiction[] {
+  const found: Contradiction[] = []
+  const codes = rates.map((rate) => rate.split(' ', 1)[0])
+  if (settlement.engineUrl !== '' && settlement.engineToken === '')
+    found.push({ key: 'settlement.engineToken', message: 'is missing: the engine shows it to us' })
+  const twice = codes.find((code, index) => codes.indexOf(code) !== index)
+  if (twice !== undefined)
+    found.push({ key: 'interledger.rates', message: `has two rates for ${twice}; leave one` })
+  if (rpcToken !== '' && rpcTokenFile !== '')
+    found.push({
+      key: 'interledger.rpcTokenFile',
+      message: 'is given beside interledger.rpcToken; leave one',
+    })
   return found
 }
 

@@ -4,9 +4,11 @@
  * `sections/` has a few of its sections.
  */
 import { z } from 'zod'
+import { interledger } from './sections/interledger.ts'
 import { accounts, moderation } from './sections/people.ts'
 import { log, signer, thisProcess } from './sections/process.ts'
 import { relay } from './sections/relay.ts'
+import { settlement } from './sections/settlement.ts'
 import { data, database, redis, store } from './sections/storage.ts'
 import { backup, retention } from './sections/upkeep.ts'
 
@@ -24,6 +26,8 @@ export const configSchema = z
     retention,
     backup,
     moderation,
+    interledger,
+    settlement,
     log,
   })
   .readonly()

@@ -6,7 +6,9 @@
  * undefined, and whoever asks for it is answered `UNAVAILABLE`.
  */
 import type { AuditChain, AuditEntry, PublishedCheckpoint, UsedApiKey } from '../audit/index.ts'
+import type { IlpNode } from '../interledger/node/index.ts'
 import type { Outcome, Refusal } from '../kernel/index.ts'
+import type { Ledger } from '../ledger/index.ts'
 import type {
   Role as CommunityRole,
   Nip05Document,
@@ -47,12 +49,17 @@ export interface Desks {
   readonly mirrors: MirrorsDesk
   readonly backups: BackupsDesk
   readonly jobs: JobsDesk
+  readonly ledger: LedgerDesk
+  readonly interledger: IlpNode
   readonly status: StatusDesk
   readonly audit: AuditDesk
 }
 
 /** Asked anew for every request: desks come when their part is ready. */
 export type Operator = { readonly [Name in keyof Desks]: () => Desks[Name] | undefined }
+
+/** The books, to be looked at. */
+export type LedgerDesk = Pick<Ledger, 'accounts' | 'statement' | 'trialBalance'>
 
 export type AccessListName =
   | 'banned-pubkey'

@@ -13,6 +13,7 @@ import { readBodiesAsBytes } from './bodies.ts'
 import { addDashboard } from './dashboard.ts'
 import { addDocs } from './docs/index.ts'
 import { createIdentify, type IdentifyDeps } from './identify.ts'
+import { addInterledgerStream } from './interledger-stream.ts'
 import { addManagement } from './management-route.ts'
 import { addNames } from './names-route.ts'
 import type { Operator } from './operator.ts'
@@ -32,7 +33,7 @@ const COMPRESS_FROM_BYTES = 1_024
 /** Addresses whose rates are remembered. */
 const MAX_RATED_ADDRESSES = 50_000
 
-/** Adds `/dashboard`, NIP-86 at `POST /`, `/api/auth`, `/api/v1/docs` and `/.well-known/nostr.json`. */
+/** Adds `/dashboard` with its stream, NIP-86 at `POST /`, `/api/auth`, `/api/v1/docs` and `/.well-known/nostr.json`. */
 export async function registerConsole(app: FastifyInstance, deps: ConsoleDeps): Promise<void> {
   const identify = createIdentify({ ...deps, credentials: deps.accounts })
   await app.register(async (scope) => {
@@ -62,6 +63,7 @@ export async function registerConsole(app: FastifyInstance, deps: ConsoleDeps): 
     await scope.register(cookie)
     await addDocs(scope, deps.version)
     addDashboard(scope, { operator: deps.operator, identify })
+    addInterledgerStream(scope, { operator: deps.operator, identify })
     addManagement(scope, { operator: deps.operator, identify })
     addNames(scope, deps.operator)
     addAuthRoutes(scope, { ...deps, identify })

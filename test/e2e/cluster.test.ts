@@ -40,6 +40,7 @@ describe.skipIf(noServerBecause !== undefined || !isRedisInstalled)('two process
       STOA_DATABASE__URL: postgres.url,
       STOA_REDIS__URL: redis.url,
       STOA_SIGNER__RELAY_KEY: '1'.repeat(64),
+      STOA_SIGNER__INTERLEDGER_SECRET: '2'.repeat(64),
     }
     first = await stage.start({ env })
     second = await stage.start({ env })

@@ -48,6 +48,7 @@ describe.skipIf(noServerBecause !== undefined || !isRedisInstalled)('two relays 
         STOA_REDIS__URL: redis.url,
         STOA_REDIS__PREFIX: '',
         STOA_SIGNER__RELAY_KEY: '1'.repeat(64),
+        STOA_SIGNER__INTERLEDGER_SECRET: '2'.repeat(64),
       },
     })
 

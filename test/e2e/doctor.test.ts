@@ -150,10 +150,18 @@ test('a database elsewhere is told from one that is away, ahead, behind, or chan
   })
   expect(good.of('audit log')).toMatchObject({ status: 'ok', message: expect.stringMatching(/^1 rows/) })
 
+  expect(good.of('ledger')).toMatchObject({ status: 'ok', message: 'nothing is booked yet' })
+
   await client.query('ALTER TABLE audit_entries DISABLE TRIGGER ALL')
+  await client.query('ALTER TABLE ledger_accounts DISABLE TRIGGER ALL')
+  await client.query("INSERT INTO ledger_accounts (path, asset, balance) VALUES ('assets/cash', 'msat', 5)")
   await client.query("UPDATE audit_entries SET actor = 'nobody' WHERE number = 1")
   const changed = await look()
   expect(changed.code).toBe(3)
+  expect(changed.of('ledger')).toMatchObject({
+    status: 'fail',
+    message: expect.stringMatching(/do not add up in msat/),
+  })
   expect(changed.of('audit log')).toMatchObject({
     status: 'fail',
     message: expect.stringMatching(/^Row 1 .*backup/),
@@ -182,6 +190,7 @@ describe.skipIf(!isRedisInstalled)('Redis', () => {
       STOA_DATABASE__URL: 'postgresql://127.0.0.1:1/stoa',
       STOA_REDIS__URL: redis.url,
       STOA_SIGNER__RELAY_KEY: '1'.repeat(64),
+      STOA_SIGNER__INTERLEDGER_SECRET: '2'.repeat(64),
     }
     const dataDir = stage.folder()
     const look = async () => (await diagnose(dataDir, env)).of('redis')

@@ -5,6 +5,7 @@ import type { AdminRequest } from '../admin-client.ts'
 
 export interface AdminAction {
   readonly group: string
+  /** Empty when the group is the action. */
   readonly name: string
   readonly says: string
   readonly args: readonly AdminArgument[]
@@ -12,6 +13,8 @@ export interface AdminAction {
   /** Done when the group is named alone. */
   readonly isDefault: boolean
   readonly request: (args: readonly string[], options: AdminOptions) => AdminRequest
+  /** Asked about an answer that is no refusal: was it done? Absent: it was. */
+  readonly isDone?: (json: unknown) => boolean
 }
 
 export interface AdminArgument {
@@ -58,7 +61,7 @@ export const LIMIT: AdminOption = { flags: '--limit <number>', says: 'show at mo
 export const DAYS: AdminOption = { flags: '--days <number>', says: 'for so many days; without it, for good' }
 
 export type Described = Pick<AdminAction, 'says' | 'request'> &
-  Partial<Pick<AdminAction, 'args' | 'options' | 'isDefault'>>
+  Partial<Pick<AdminAction, 'args' | 'options' | 'isDefault' | 'isDone'>>
 
 /** The actions of a group. */
 export function group(name: string, actions: Readonly<Record<string, Described>>): readonly AdminAction[] {
@@ -70,6 +73,11 @@ export function group(name: string, actions: Readonly<Record<string, Described>>
     group: name,
     name: action,
   }))
+}
+
+/** An action that is a word of its own. */
+export function single(name: string, described: Described): AdminAction {
+  return { args: [], options: [], isDefault: false, ...described, group: name, name: '' }
 }
 
 export const DAY_SECONDS = 86_400

@@ -1,4 +1,6 @@
 import { ACCESS_OPERATIONS } from './access.ts'
+import { INTERLEDGER_OPERATIONS } from './interledger.ts'
+import { LEDGER_OPERATIONS } from './ledger.ts'
 import { MODERATION_OPERATIONS } from './moderation.ts'
 import type { Operation } from './operation.ts'
 import { PEOPLE_OPERATIONS } from './people.ts'
@@ -13,4 +15,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...ACCESS_OPERATIONS,
   ...MODERATION_OPERATIONS,
   ...PEOPLE_OPERATIONS,
+  ...LEDGER_OPERATIONS,
+  ...INTERLEDGER_OPERATIONS,
 ]

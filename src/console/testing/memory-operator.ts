@@ -1,4 +1,5 @@
 /** An operator whose desks are lists in memory: it does what the real parts do, as far as the console can tell. */
+import { createMemoryNode } from '../../interledger/node/testing/index.ts'
 import { accepted, type Outcome, type Refusal, refused } from '../../kernel/index.ts'
 import { type Nip05Person, type NostrEvent, nip05Document } from '../../nostr/index.ts'
 import { AccessLists, type ConnectionFacts, type ConnectionSelector } from '../../relay/index.ts'
@@ -10,6 +11,7 @@ import type {
   HeldEvent,
   Invite,
   JobFailure,
+  LedgerDesk,
   MirrorFacts,
   Operator,
   ReportedThing,
@@ -86,6 +88,8 @@ export function createMemoryOperator(): MemoryOperator {
     mirrors: mirrorsDesk(note),
     backups: backupsDesk(note),
     jobs: jobsDesk(note),
+    ledger: LEDGER_DESK,
+    interledger: createMemoryNode().node,
     status: {
       status: async () => ({
         version: '0.0.0',
@@ -128,10 +132,34 @@ export function createMemoryOperator(): MemoryOperator {
     mirrors: doorTo('mirrors'),
     backups: doorTo('backups'),
     jobs: doorTo('jobs'),
+    ledger: doorTo('ledger'),
+    interledger: doorTo('interledger'),
     status: doorTo('status'),
     audit: doorTo('audit'),
   }
   return { operator, done, access, staff, held, reports, authors, connections, names, closed }
+}
+
+const LEDGER_DESK: LedgerDesk = {
+  accounts: async ({ prefix = '' } = {}) =>
+    ['assets/peer/bob', 'liabilities/credit/alice']
+      .filter((path) => path.startsWith(prefix))
+      .map((path) => ({ path, asset: 'msat', balance: 2n ** 70n, held: 1n, floor: undefined })),
+  statement: async () => ({
+    lines: [
+      {
+        transferId: 7n,
+        key: 'k',
+        memo: 'a memo',
+        atMs: AT_SECONDS * 1_000,
+        side: 'debit',
+        amount: 5n,
+        balance: 5n,
+      },
+    ],
+    next: undefined,
+  }),
+  trialBalance: async () => [{ asset: 'msat', debits: 5n, credits: 5n, wrongBalances: 0 }],
 }
 
 type Note = (by: Actor, what: string) => void

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type Outcome, type Refusal, refused } from '../../kernel/index.ts'
 import type { Bus } from '../bus/index.ts'
 import type { Logger } from '../logging.ts'
+import type { DutyName } from './terms.ts'
 
 export interface AskOptions {
   /** How long to wait for the answer. Default 10,000. */
@@ -22,7 +23,6 @@ interface Reply {
   readonly outcome: Outcome<unknown, Refusal>
 }
 
-const QUESTIONS = 'leader:questions'
 const ANSWER_TIMEOUT_MS = 10_000
 /** Questions that wait in one process. */
 const MAX_WAITING = 100
@@ -37,13 +37,15 @@ export class LeaderLine {
   readonly #bus: Pick<Bus, 'publish' | 'subscribe'>
   readonly #logger: Logger
   readonly #name = randomBytes(8).toString('hex')
+  readonly #duty: DutyName
   readonly #waiting = new Map<string, (outcome: Outcome<unknown, Refusal>) => void>()
   readonly #stopHearing: () => void
 
-  constructor(bus: Pick<Bus, 'publish' | 'subscribe'>, logger: Logger) {
+  constructor(bus: Pick<Bus, 'publish' | 'subscribe'>, logger: Logger, duty: DutyName = 'services') {
+    this.#duty = duty
     this.#logger = logger
     this.#bus = bus
-    const subscription = bus.subscribe(answersTo(this.#name), (payload) => {
+    const subscription = bus.subscribe(this.#answersTo(this.#name), (payload) => {
       const reply = read<Reply>(payload)
       if (reply !== undefined) this.#waiting.get(reply.id)?.(reply.outcome)
     })
@@ -64,7 +66,7 @@ export class LeaderLine {
     })
     try {
       this.#bus.publish(
-        QUESTIONS,
+        this.#questions,
         written({ id, from: this.#name, untilMs: Date.now() + timeoutMs, what } satisfies Question),
       )
       return await answered
@@ -76,7 +78,7 @@ export class LeaderLine {
 
   /** Answers the questions of all processes, from now on; returns how to stop. For the one that leads. */
   answer(handle: (what: unknown) => Promise<Outcome<unknown, Refusal>>): () => void {
-    const subscription = this.#bus.subscribe(QUESTIONS, (payload) => {
+    const subscription = this.#bus.subscribe(this.#questions, (payload) => {
       const question = read<Question>(payload)
       if (question === undefined || question.untilMs <= Date.now()) return
       void this.#answerOne(question, handle)
@@ -89,7 +91,7 @@ export class LeaderLine {
     handle: (what: unknown) => Promise<Outcome<unknown, Refusal>>,
   ): Promise<void> {
     const answer = (outcome: Outcome<unknown, Refusal>) =>
-      this.#bus.publish(answersTo(from), written({ id, outcome } satisfies Reply))
+      this.#bus.publish(this.#answersTo(from), written({ id, outcome } satisfies Reply))
     try {
       answer(await handle(what))
     } catch (err) {
@@ -98,14 +100,18 @@ export class LeaderLine {
     }
   }
 
+  get #questions(): string {
+    return `leader:${this.#duty}:questions`
+  }
+
+  #answersTo(name: string): string {
+    return `leader:${this.#duty}:answers:${name}`
+  }
+
   close(): void {
     this.#stopHearing()
     for (const resolve of this.#waiting.values()) resolve(refused(NO_ANSWER))
   }
-}
-
-function answersTo(name: string): string {
-  return `leader:answers:${name}`
 }
 
 function written(message: Question | Reply): Uint8Array {

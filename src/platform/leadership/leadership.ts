@@ -32,6 +32,8 @@ export interface LeadershipDeps {
 export interface Leadership {
   /** For `/health`: `leading`, `standing-by`, `waiting` (for the database) or `unreachable`. */
   health(): ComponentHealth
+  /** Ends the duties, which cannot be gone on with, and lets another process lead; tries again itself some seconds later. */
+  resign(): void
   /** Ends the duties, and then lets another process lead. */
   stop(): Promise<void>
 }
@@ -47,7 +49,11 @@ const FAILED_PAUSE_MS = 15_000
 export async function leadAtOnce(duty: DutyName, duties: Duties, logger: Logger): Promise<Leadership> {
   logger.info({ duty, term: 0, isAlone: true }, 'leadership.taken')
   await duties.begin(0)
-  return { health: () => ({ status: 'ok', is: 'leading', term: 0, isAlone: true }), stop: () => duties.end() }
+  return {
+    health: () => ({ status: 'ok', is: 'leading', term: 0, isAlone: true }),
+    resign: () => {},
+    stop: () => duties.end(),
+  }
 }
 
 /** Begins to try, and returns at once. */
@@ -56,6 +62,7 @@ export function startLeadership(deps: LeadershipDeps): Leadership {
   const running = campaign.run()
   return {
     health: () => campaign.health(),
+    resign: () => campaign.resign(),
     stop: async () => {
       campaign.stop()
       await running
@@ -69,6 +76,7 @@ class Campaign {
   readonly #stopped: Promise<string>
   #state: State = 'waiting'
   #term = 0
+  #resign: () => void = () => {}
   /** Said once for each time that it is away. */
   #isUnreachableSaid = false
 
@@ -82,6 +90,10 @@ class Campaign {
 
   stop(): void {
     this.#stopping.abort()
+  }
+
+  resign(): void {
+    this.#resign()
   }
 
   health(): ComponentHealth {
@@ -149,9 +161,12 @@ class Campaign {
 
   /** Does the duties until there is a reason to end them. */
   async #serve(session: LockSession): Promise<string> {
+    const resigned = new Promise<string>((resolve) => {
+      this.#resign = () => resolve(FAILED)
+    })
     try {
       await this.#deps.duties.begin(this.#term)
-      return await Promise.race([session.lost, this.#stopped])
+      return await Promise.race([session.lost, this.#stopped, resigned])
     } catch (err) {
       this.#deps.logger.error({ err }, 'leadership.duties_failed')
       return FAILED
@@ -165,4 +180,4 @@ class Campaign {
   }
 }
 
-const FAILED = 'its duties could not be begun'
+const FAILED = 'its duties cannot be done here'
