@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { accepted } from '../kernel/index.ts'
 import { isHex64 } from '../nostr/index.ts'
+import { ADVISORY_LOCKS } from '../platform/database/index.ts'
 import type { Actor } from './actor.ts'
 import { type AccountsContext, nowOf, type Rows } from './context.ts'
 import { type AccountOutcome, refuse } from './refusal.ts'
@@ -24,9 +25,6 @@ const MAY_GRANT: ReadonlyMap<string, readonly StaffRole[]> = new Map([
   ['owner', ['owner', 'operator', 'moderator', 'service']],
   ['operator', ['moderator', 'service']],
 ])
-
-/** Any number that no other lock of this program has. */
-const STAFF_LOCK = 0x73746f72
 
 export interface RoleGrant {
   readonly pubkey: string
@@ -63,7 +61,7 @@ export async function revokeRole(
   if (!mayGrant(by, role))
     return refuse('NOT_ALLOWED', `${by.role} may not take the role ${role} from anybody`)
   return db.transaction().execute(async (tx) => {
-    await sql`SELECT pg_advisory_xact_lock(${STAFF_LOCK})`.execute(tx)
+    await sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.staff})`.execute(tx)
     if (role === 'owner' && by.role !== 'cli' && (await countOwnersBeside(tx, pubkey)) === 0) {
       return refuse('NOT_ALLOWED', 'the last owner cannot be removed; make somebody else an owner first')
     }

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Clock } from '../kernel/index.ts'
-import type { Tables } from '../platform/database/index.ts'
+import { ADVISORY_LOCKS, type Tables } from '../platform/database/index.ts'
 import {
   type AuditCheckpoint,
   type AuditEntriesTable,
@@ -42,8 +42,6 @@ export interface AuditDeps {
 
 type ApiKeyColumns = Pick<AuditEntriesTable, 'api_key_id' | 'api_key_name'>
 
-/** Any number that no other lock of this program has. */
-const CHAIN_LOCK = 0x73746f63
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 500
 
@@ -63,7 +61,7 @@ async function writeRecord(
   const fields = storedFields(record)
   // Held until the transaction ends, so that nobody reads a last row that is not the last when it is committed. A
   // transaction of a stricter isolation sees an older last row, and fails on the unique number: it never forks.
-  await sql`SELECT pg_advisory_xact_lock(${CHAIN_LOCK})`.execute(tx)
+  await sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.auditChain})`.execute(tx)
   const last = await tx
     .selectFrom('audit_entries')
     .select(['number', 'hash'])

@@ -20,7 +20,7 @@ import {
   roleDefinition,
   type UnsignedTemplate,
 } from '../../nostr/index.ts'
-import type { Tables } from '../../platform/database/index.ts'
+import { ADVISORY_LOCKS, type Tables } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import type { Signer } from '../../signer/index.ts'
 import { announce } from './announcements.ts'
@@ -54,8 +54,6 @@ const PAUSE_MS = 1_000
 const MAX_PAUSE_MS = 60_000
 /** Rows in one round; their transaction is open while their events are published. */
 const MAX_ROWS = 500
-/** Any number that no other lock of this program has. */
-const ANNOUNCER_LOCK = 0x73746f6e
 
 export function createAnnouncer(deps: AnnouncerDeps): Announcer {
   let last: Promise<unknown> = Promise.resolve()
@@ -134,7 +132,7 @@ async function noteDifferences({ db, clock, relaySigner, find }: AnnouncerDeps):
 async function publishRound(deps: AnnouncerDeps): Promise<boolean> {
   return deps.db.transaction().execute(async (tx) => {
     // Of several processes one publishes, so that no older list comes behind a newer one.
-    await sql`SELECT pg_advisory_xact_lock(${ANNOUNCER_LOCK})`.execute(tx)
+    await sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.announcer})`.execute(tx)
     const rows = await tx
       .selectFrom('account_announcements')
       .selectAll()

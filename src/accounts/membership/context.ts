@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { AuditLog } from '../../audit/index.ts'
 import type { Clock } from '../../kernel/index.ts'
-import type { Tables } from '../../platform/database/index.ts'
+import { ADVISORY_LOCKS, type Tables } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import type { Levels } from '../standing/levels.ts'
 import type { Announcer } from './announcer.ts'
@@ -27,9 +27,6 @@ export interface MembershipContext {
   readonly logger: Logger
 }
 
-/** Any number that no other lock of this program has. */
-const MEMBERSHIP_LOCK = 0x73746f6d
-
 /**
  * A transaction that changes who is a member. They come one after the other, so that bounds are exact, the last use of
  * an invite goes to one, and what is announced is in the order of what happened.
@@ -39,7 +36,7 @@ export function changeMembership<T>(
   work: (tx: Transaction<Tables>) => Promise<T>,
 ): Promise<T> {
   return db.transaction().execute(async (tx) => {
-    await sql`SELECT pg_advisory_xact_lock(${MEMBERSHIP_LOCK})`.execute(tx)
+    await sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.membership})`.execute(tx)
     return work(tx)
   })
 }

@@ -1,4 +1,5 @@
-/** The door of the database: open it, or start to; its types; its migrations. */
+/** The door of the database: open it, or start to; its types; its migrations; its locks. */
+export { ADVISORY_LOCKS } from './advisory-locks.ts'
 export type { ConnectionSettings, Database, DatabaseStats } from './database.ts'
 export { hasEmbeddedDatabase, type InspectedDatabase, inspectDatabase } from './inspect-database.ts'
 export {

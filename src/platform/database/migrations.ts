@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Client } from 'pg'
 import { AppError } from '../../kernel/index.ts'
+import { ADVISORY_LOCKS } from './advisory-locks.ts'
 
 /** The numbered SQL files of this program. */
 export const MIGRATIONS_FOLDER = resolve(import.meta.dirname, '../../../migrations')
@@ -31,8 +32,6 @@ export interface AppliedRow {
 }
 
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/
-/** Any number that no other lock of this program has; it spells "stoa". */
-const MIGRATION_LOCK = 0x73746f61
 /** A statement of a migration may take long, but whoever waits for the lock must not wait for ever. */
 const LOCK_TIMEOUT_MS = 120_000
 
@@ -66,7 +65,7 @@ export async function migrate(url: string, migrations: readonly Migration[]): Pr
   await client.connect()
   try {
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
-    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCKS.migrations])
     return await migrateLocked(client, migrations)
   } finally {
     // The lock goes with the connection.

@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
+import { ADVISORY_LOCKS } from '../database/index.ts'
 import type { DutyName } from './terms.ts'
 
 /** Of this program's locks, those that leaders hold. */
-const LEADER_LOCKS: Readonly<Record<DutyName, number>> = { services: 0x73746f6c, ilp: 0x73746f6d }
+const LEADER_LOCKS: Readonly<Record<DutyName, number>> = {
+  services: ADVISORY_LOCKS.servicesLeader,
+  ilp: ADVISORY_LOCKS.ilpLeader,
+}
 const CONNECT_TIMEOUT_MS = 5_000
 /** How long an answer may take before the connection is taken for lost. */
 const ANSWER_TIMEOUT_MS = 4_000

@@ -8,13 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { AppError } from '../../../kernel/index.ts'
 import type { Logger } from '../../logging.ts'
+import { ADVISORY_LOCKS } from '../advisory-locks.ts'
 import { exists, isAlive, isGoneWithin, nameOf, startOf } from './processes.ts'
 import { OWNER_PARAMETER } from './server.ts'
 import { knock, openSession } from './session.ts'
 import { SOCKET_NAME } from './socket-folder.ts'
 
-/** Any number that no other lock of this program has. */
-const OWNER_LOCK = 0x73746f62
 /** The session of a program that was killed ends a moment after it. */
 const LOCK_PATIENCE_MS = 2_000
 const POLL_MS = 20
@@ -70,7 +69,7 @@ async function isThere(socketPath: string): Promise<boolean> {
 
 async function tryLock(session: Client): Promise<boolean> {
   const { rows } = await session.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
-    OWNER_LOCK,
+    ADVISORY_LOCKS.embeddedOwner,
   ])
   return rows[0]?.taken === true
 }
