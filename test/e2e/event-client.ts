@@ -4,7 +4,7 @@ import { isWireEvent, type WireEvent } from '../conformance/kit/event.ts'
 import { type Author, eventBy } from './authors.ts'
 
 /** A local relay that says nothing for so long will not. */
-const ANSWER_TIMEOUT_MS = 20_000
+const ANSWER_TIMEOUT_MS = 60_000
 
 /** The OK for an EVENT. */
 export interface Answer {
