@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { type Database, openDatabase } from '../src/platform/database/index.ts'
+import { openBareCommits } from './interledger/bare-commits.ts'
 import { openNodeHere } from './interledger/node-here.ts'
 import { startNodeOverBtp } from './interledger/node-over-btp.ts'
 import { type MakePacket, type Offered, PacketStock, type Send, Traffic } from './interledger/traffic.ts'
@@ -64,6 +65,7 @@ interface Figures {
   readonly memoryMib: number
 }
 
+const BARE: readonly Scenario[] = [{ name: 'limit: two bare commits, 500/s', way: 'toPeer', perSecond: 500 }]
 const HERE: readonly Scenario[] = [
   { name: 'in process: link → connector → link, at most', way: 'toPeer', lanes: 2_000 },
   { name: 'in process: link → connector → STREAM, at most', way: 'toReceiver', lanes: 2_000 },
@@ -97,6 +99,7 @@ try {
   if (options.minutes === undefined) {
     const asked = (scenarios: readonly Scenario[]) =>
       scenarios.filter(({ name }) => name.includes(options.only))
+    await measureBare(asked(BARE))
     await measureHere(asked(HERE))
     await measureOverBtp(asked(OVER_BTP))
     print()
@@ -108,6 +111,16 @@ try {
 } finally {
   await database.close()
   await server.stop()
+}
+
+async function measureBare(scenarios: readonly Scenario[]): Promise<void> {
+  if (scenarios.length === 0) return
+  const bare = await openBareCommits(database)
+  try {
+    await measureAll({ ...bare, pid: process.pid, isHere: false, toReceiver: bare.toPeer }, scenarios)
+  } finally {
+    await bare.stop()
+  }
 }
 
 async function measureHere(scenarios: readonly Scenario[]): Promise<void> {

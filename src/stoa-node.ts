@@ -107,7 +107,7 @@ export class NodeRoom {
     if (ledger === undefined || audit === undefined)
       throw new AppError('INTERNAL', 'The node is opened before the office.')
     const secret = await keyring.secretFor('interledger')
-    const isLeading = (tx: Parameters<typeof holdsTerm>[0]) => holdsTerm(tx, { term, duty: 'ilp' })
+    const held = { term, duty: 'ilp' } as const
     this.#opened = await openNode({
       db: database.db,
       ledger,
@@ -124,7 +124,7 @@ export class NodeRoom {
         },
       },
       record: (tx, change) => audit.record(tx, change),
-      isLeader: isLeading,
+      term: held,
       keyOfName: (name) => keyOfName(office, name),
       asks: new Map([[SETTLEMENT_PROTOCOL, async (peerId, data) => this.#settlement?.answer(peerId, data)]]),
       onFulfilled: (peerId) => this.#settlement?.notePackets(peerId),
@@ -140,7 +140,7 @@ export class NodeRoom {
       db: database.db,
       ledger,
       node: () => this.#opened,
-      isLeading,
+      isLeading: (tx) => holdsTerm(tx, held),
       secret: secret.derive('settlement'),
       logger: logger.child({ part: 'settlement' }),
     })

@@ -35,6 +35,11 @@ export class AccountIds {
     return unknown.size === 0 ? ids : [...ids, ...(await this.#find(tx, unknown))]
   }
 
+  /** Without asking the database: undefined also for accounts that are there. */
+  known(name: AccountName): bigint | undefined {
+    return this.#known.get(name)
+  }
+
   /** For numbers that turned out to be of no account, since the transaction that made it was rolled back. */
   forget(): void {
     this.#known.clear()

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type Bus, createMemoryBus } from '../platform/bus/index.ts'
 import type { Database } from '../platform/database/index.ts'
@@ -61,6 +62,26 @@ test('what no message tells of is found all the same', async () => {
   // The account may have been found between the two.
   await vi.waitFor(() => expect(heard.at(-1)?.balance).toBe(2n), PATIENCE)
   await deaf.stop()
+})
+
+test('what is posted at once, in a statement of the caller, is heard of when it is committed', async () => {
+  await add(here, `known ${names}`, 1n)
+  await add(here, `known too ${names}`, 1n)
+  const heard = follow(there)
+  await vi.waitFor(async () => {
+    await add(there, `begin ${names} ${heard.length}`, 1n)
+    expect(heard).not.toHaveLength(0)
+  }, PATIENCE)
+  const posting = here.postingAtOnce([
+    transfer(`at once ${names}`, { debit: 'assets/cash', credit: path, amount: 5n }),
+  ])
+  const { rows } = await sql<{ numbers: readonly bigint[] }>`SELECT ${posting!.numbers} AS numbers`.execute(
+    database.db,
+  )
+  const before = heard.length
+  posting!.committed(rows[0]!.numbers)
+  await vi.waitFor(() => expect(heard).toHaveLength(before + 1), { timeout: 1_000 })
+  expect(heard.at(-1)?.transferId).toBe(rows[0]!.numbers[0])
 })
 
 test('who stops hears nothing more, and a listener that fails does not keep others from hearing', async () => {

@@ -19,8 +19,9 @@ import type {
   ReserveRefusal,
   Transfer,
 } from './ledger.ts'
+import { postingAtOnce } from './post-at-once.ts'
 import { balanceOf, listAccounts, statementOf } from './reading.ts'
-import { type GroupDeps, runGroup, type Task } from './run-group.ts'
+import { type ChangedAccounts, type GroupDeps, runGroup, type Task } from './run-group.ts'
 import { Sweep } from './sweep.ts'
 import './tables.ts'
 import { commitTask, postTask, reserveTask, voidTask } from './tasks.ts'
@@ -53,7 +54,8 @@ export interface LedgerService extends Ledger {
 export function createLedger({ db, bus, clock, logger, floorOf }: LedgerDeps): LedgerService {
   const accountIds = new AccountIds((account) => floorOf?.(account) ?? usualFloor(account))
   const changes = new Changes({ db, bus, logger })
-  const writer = new GroupWriter({ db, accountIds, clock, onCommitted: (changed) => changes.tell(changed) })
+  const onCommitted = (changed: ChangedAccounts) => changes.tell(changed)
+  const writer = new GroupWriter({ db, accountIds, clock, onCommitted })
   const sweep = new Sweep({ db, writer, clock, logger })
   return {
     post: (transfers) => post((tasks) => writer.run(tasks), transfers),
@@ -61,6 +63,7 @@ export function createLedger({ db, bus, clock, logger, floorOf }: LedgerDeps): L
       const group = { accountIds, nowMs: clock.nowMs(), ownNumbers: new Set<bigint>() }
       return post((tasks) => runIn(tx, group, tasks), transfers)
     },
+    postingAtOnce: (transfers) => postingAtOnce({ accountIds, nowMs: clock.nowMs(), onCommitted }, transfers),
     reserve: (request) => reserve(writer, request),
     commit: (reservationKey, transfer) => commit(writer, reservationKey, transfer),
     void: async (reservationKey) => only(await writer.run([voidTask(reservationKey)])),

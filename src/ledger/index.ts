@@ -19,6 +19,7 @@ export {
   MAX_MEMO_LENGTH,
   MAX_PATH_LENGTH,
   type PostedTransfer,
+  type PostingAtOnce,
   type PostRefusal,
   type ReservationRequest,
   type ReservationState,

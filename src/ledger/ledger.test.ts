@@ -208,6 +208,71 @@ describe('in a transaction of the caller', () => {
   })
 })
 
+describe('at once, in a statement of the caller', () => {
+  const run = async (transfers: readonly Transfer[]) => {
+    const posting = ledger.postingAtOnce(transfers)
+    if (posting === undefined) throw new Error('not to be posted at once')
+    const { rows } = await sql<{ numbers: readonly bigint[] }>`SELECT ${posting.numbers} AS numbers`.execute(
+      database.db,
+    )
+    posting.committed(rows[0]?.numbers ?? [])
+    return rows[0]?.numbers ?? []
+  }
+  beforeEach(async () => {
+    // The first one makes the accounts, the second finds them.
+    for (const time of ['first', 'second']) {
+      await post(topUp(`${time} ${names}`, alice, 5n))
+      await post(transfer(`${time} too ${names}`, { debit: alice, credit: bob, amount: 2n }))
+    }
+  })
+
+  test('what is posted so is what `post` would have posted, and `post` knows it again', async () => {
+    const transfers = [
+      transfer(`at once ${names}`, { debit: alice, credit: bob, amount: 5n }),
+      transfer(`and back ${names}`, { debit: bob, credit: alice, amount: 2n }),
+    ]
+    const numbers = await run(transfers)
+    expect([await balance(alice), await balance(bob)]).toEqual([3n, 7n])
+    expect(await ledger.post(transfers)).toEqual(numbers.map((id) => accepted({ id, isNew: false })))
+    const { lines } = await ledger.statement(msat(alice))
+    expect(lines.map(({ amount, side, balance: after }) => [side, amount, after]).slice(0, 2)).toEqual([
+      ['credit', 2n, 3n],
+      ['debit', 5n, 1n],
+    ])
+    expect((await ledger.trialBalance()).map(({ wrongBalances }) => wrongBalances)).not.toContain(1)
+  })
+
+  test('all fails when one account is short, though a later transfer would make up for it', async () => {
+    const short = transfer(`short ${names}`, { debit: alice, credit: bob, amount: 7n })
+    const funds = topUp(`funds ${names}`, alice, 100n)
+    await expect(run([short, funds])).rejects.toThrow('less than its floor')
+    expect([await balance(alice), await balance(bob)]).toEqual([6n, 4n])
+    await run([funds, short])
+    expect([await balance(alice), await balance(bob)]).toEqual([99n, 11n])
+  })
+
+  test('all fails when a key is known, and what is held cannot be posted away', async () => {
+    const known = topUp(`first ${names}`, alice, 5n)
+    await expect(run([topUp(`new ${names}`, alice, 1n), known])).rejects.toThrow('duplicate key')
+    await ledger.reserve({
+      key: `held ${names}`,
+      account: msat(alice),
+      amount: 4n,
+      expiresAtSeconds: NOW_SECONDS + 60,
+      memo: '',
+    })
+    const all = transfer(`all of it ${names}`, { debit: alice, credit: bob, amount: 6n })
+    await expect(run([all])).rejects.toThrow('ledger_accounts_floor')
+    expect(await balance(alice)).toBe(6n)
+  })
+
+  test('what has no meaning, or an account that is not known by its number, is for `postIn`', () => {
+    const unbalanced = { ...topUp('unbalanced', alice, 1n), entries: [] }
+    expect(ledger.postingAtOnce([unbalanced])).toBeUndefined()
+    expect(ledger.postingAtOnce([topUp('nobody', 'liabilities/credit/nobody', 1n)])).toBeUndefined()
+  })
+})
+
 describe('what is shown', () => {
   test('a statement comes newest first, by pages that end between transfers, and can be narrowed in time', async () => {
     const start = clock.nowMs()

@@ -1,5 +1,5 @@
 /** The port of the ledger: what every part that moves money knows of it. Amounts are in the asset's smallest unit. */
-import type { Transaction } from 'kysely'
+import type { RawBuilder, Transaction } from 'kysely'
 import type { Asset, Outcome } from '../kernel/index.ts'
 import type { Tables } from '../platform/database/index.ts'
 
@@ -142,6 +142,14 @@ export interface TrialBalanceLine {
 /** A transaction of the caller, with which the posting stands or falls. */
 export type LedgerTransaction = Transaction<Tables>
 
+/** What posts all transfers, or fails with the whole statement: when one is refused, or its key is known already. */
+export interface PostingAtOnce {
+  /** Evaluated once; gives the numbers of the transfers. */
+  readonly numbers: RawBuilder<readonly bigint[]>
+  /** To be called when the statement was committed: then those hear of it who follow the accounts. */
+  committed(numbers: readonly bigint[]): void
+}
+
 export interface Ledger {
   /**
    * Posts each transfer on its own: one that is refused leaves the others as they are. What is posted by many callers
@@ -153,6 +161,11 @@ export interface Ledger {
     tx: LedgerTransaction,
     transfers: readonly Transfer[],
   ): Promise<readonly Outcome<PostedTransfer, PostRefusal>[]>
+  /**
+   * As `postIn`, as a part of one statement, for who posts often. Undefined when these cannot be posted that way now: then
+   * `postIn` can.
+   */
+  postingAtOnce(transfers: readonly Transfer[]): PostingAtOnce | undefined
   reserve(request: ReservationRequest): Promise<Outcome<{ readonly isNew: boolean }, ReserveRefusal>>
   /** Frees what is held and posts the transfer, in one step. The same again is accepted with `isNew: false`. */
   commit(reservationKey: string, transfer: Transfer): Promise<Outcome<PostedTransfer, CommitRefusal>>

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { PREPARED } from '../platform/database/index.ts'
 import type { AccountIds } from './account-ids.ts'
 import { type AccountName, nameOf } from './checked.ts'
 import type { AccountState, Books, KnownReservation, KnownTransfer } from './draft.ts'
@@ -102,7 +103,7 @@ async function lockNeeded(
 
 async function lockAccounts(tx: LedgerTransaction, ids: readonly bigint[]): Promise<readonly AccountRow[]> {
   if (ids.length === 0) return []
-  const { rows } = await sql<AccountRow>`
+  const { rows } = await sql<AccountRow>`${PREPARED}
     SELECT id, path, asset, balance, held, floor FROM ledger_accounts
     WHERE id = ANY(${listOf(ids)}::bigint[]) ORDER BY id FOR NO KEY UPDATE`.execute(tx)
   return rows
@@ -116,7 +117,7 @@ async function readTransfers(
   const transfers = new Map<string, KnownTransfer>()
   const numbers: bigint[] = []
   if (howMany === 0) return { transfers, numbers }
-  const { rows } = await sql<KeyOrNumberRow>`
+  const { rows } = await sql<KeyOrNumberRow>`${PREPARED}
     SELECT key, id, content_hash FROM ledger_transfers WHERE key = ANY(${transferKeys}::text[])
     UNION ALL
     SELECT NULL, nextval('ledger_numbers'), NULL FROM generate_series(1, ${howMany}::int)`.execute(tx)

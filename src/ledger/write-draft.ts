@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { PREPARED } from '../platform/database/index.ts'
 import type { Draft } from './draft.ts'
 import type { LedgerTransaction } from './ledger.ts'
 import { listOf } from './read-books.ts'
@@ -26,7 +27,7 @@ async function insertTransfers(
   const keys = newTransfers.map(({ transfer }) => transfer.key)
   const hashes = newTransfers.map(({ transfer }) => transfer.contentHash)
   const memos = newTransfers.map(({ transfer }) => transfer.memo)
-  await sql`
+  await sql`${PREPARED}
     WITH new_transfers AS (
       INSERT INTO ledger_transfers (id, key, content_hash, memo, at_ms)
       SELECT id, key, content_hash, memo, ${nowMs}::bigint

@@ -7,7 +7,8 @@ import { incomingKey, type Party } from './parties.ts'
 
 /** A fulfilled packet. */
 export interface Answer {
-  readonly fulfillment: Buffer
+  /** Each of its 32 bytes a character: a Buffer so small would keep the 8 KiB alive that Node cut it from, a hundred thousand times. */
+  readonly fulfillment: string
   readonly incomingAmount: bigint
   readonly expiresAtMs: number
   isWrittenOff: boolean
@@ -33,7 +34,7 @@ const MAX_NONES_OF_PEER = 20_000
  * journal.
  */
 export class Answers {
-  readonly #deps: Pick<CommitDeps, 'db' | 'clock' | 'mayWrite'>
+  readonly #deps: Pick<CommitDeps, 'db' | 'clock' | 'term'>
   readonly #answers = new Generations<Answer>()
   /** Packets of which a peer was told that they will not be fulfilled, though they may still come. */
   readonly #nones = new Generations<true>()
@@ -41,7 +42,7 @@ export class Answers {
   readonly #nonesOf = new Map<string, number>()
   #nonesSinceMs: number
 
-  constructor(deps: Pick<CommitDeps, 'db' | 'clock' | 'mayWrite'>) {
+  constructor(deps: Pick<CommitDeps, 'db' | 'clock' | 'term'>) {
     this.#deps = deps
     this.#nonesSinceMs = deps.clock.nowMs()
   }
@@ -130,7 +131,7 @@ function answerOf(entry: {
   readonly incomingExpiresAtMs: number
 }): Answer {
   return {
-    fulfillment: entry.fulfillment,
+    fulfillment: entry.fulfillment.toString('latin1'),
     incomingAmount: entry.incomingAmount,
     expiresAtMs: entry.incomingExpiresAtMs,
     isWrittenOff: false,

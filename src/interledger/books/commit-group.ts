@@ -4,18 +4,19 @@ import { AppError, type Clock } from '../../kernel/index.ts'
 import type { AccountId, Ledger, PostRefusal, Transfer } from '../../ledger/index.ts'
 import type { Tables } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
+import { holdsTerm, type LeaderTerm, whileTermHeld } from '../../platform/leadership/index.ts'
 import { type Booking, transferOf } from './bookings.ts'
 import type { Group } from './group.ts'
-import { insertRow, seqOf } from './journal-table.ts'
-import { isTransient } from './transient.ts'
+import { insertRow, insertRowAndPost, seqOf } from './journal-table.ts'
+import { isRefusedByRule, isTransient } from './transient.ts'
 
 export interface CommitDeps {
   readonly db: Kysely<Tables>
-  readonly ledger: Pick<Ledger, 'postIn'>
+  readonly ledger: Pick<Ledger, 'postIn' | 'postingAtOnce'>
   readonly clock: Clock
   readonly logger: Logger
-  /** False when another process writes by now: what this one knows must not come behind. Absent: it is alone. */
-  readonly mayWrite?: (tx: Transaction<Tables>) => Promise<boolean>
+  /** When another process writes by now, what this one knows must not come behind. Absent: it is alone. */
+  readonly term?: LeaderTerm
 }
 
 const FIRST_PAUSE_MS = 20
@@ -39,7 +40,10 @@ export async function commitGroup(
   let pauseMs = FIRST_PAUSE_MS
   for (;;) {
     try {
-      return await deps.db.transaction().execute((tx) => writeGroup(deps, tx, run, group))
+      return (
+        (await writeAtOnce(deps, run, group)) ??
+        (await deps.db.transaction().execute((tx) => writeGroup(deps, tx, run, group)))
+      )
     } catch (err) {
       if (!isTransient(err) || signal.aborted) throw err
       if (pauseMs === FIRST_PAUSE_MS)
@@ -48,6 +52,31 @@ export async function commitGroup(
     // Ended: one more attempt, and then its error is thrown.
     await delay(pauseMs, undefined, { signal }).catch(() => {})
     pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+  }
+}
+
+/**
+ * In one statement, which is how nearly all groups go: a packet waits for two of them, and the way to the server and back costs
+ * as much as the commit. Undefined for what must be decided in a transaction: an account that is short or new, a row that
+ * is there already, another process that leads.
+ */
+async function writeAtOnce(
+  { db, ledger, clock, term }: CommitDeps,
+  run: string,
+  { number, journal, netting }: Group,
+): Promise<bigint | undefined> {
+  const transfers = transfersOf(netting.bookings(), keyOf(run, number))
+  const posting = transfers.length === 0 ? undefined : ledger.postingAtOnce(transfers)
+  if (transfers.length > 0 && posting === undefined) return undefined
+  const row = { run, number, atMs: clock.nowMs(), journal }
+  const mayWrite = term === undefined ? undefined : whileTermHeld(term)
+  try {
+    const written = await insertRowAndPost(db, row, { mayWrite, numbers: posting?.numbers })
+    if (written?.numbers) posting?.committed(written.numbers)
+    return written?.seq
+  } catch (error) {
+    if (isRefusedByRule(error)) return undefined
+    throw error
   }
 }
 
@@ -60,16 +89,25 @@ async function writeGroup(
   await requireMayWrite(deps, tx)
   const seq = await insertRow(tx, { run, number, atMs: deps.clock.nowMs(), journal })
   if (seq === undefined) return seqOf(tx, run, number)
-  await postBookings(deps, tx, netting.bookings(), `ilp:${run}:${number}`)
+  await postBookings(deps, tx, netting.bookings(), keyOf(run, number))
   return seq
+}
+
+/** Of the postings of a group, so that no two of them are posted twice. */
+function keyOf(run: string, number: number): string {
+  return `ilp:${run}:${number}`
+}
+
+function transfersOf(bookings: readonly Booking[], key: string): readonly Transfer[] {
+  return bookings.map((booking, index) => transferOf(booking, `${key}:${index}`))
 }
 
 /** @throws AppError LEADERSHIP_LOST */
 export async function requireMayWrite(
-  { mayWrite }: Pick<CommitDeps, 'mayWrite'>,
+  { term }: Pick<CommitDeps, 'term'>,
   tx: Transaction<Tables>,
 ): Promise<void> {
-  if (mayWrite === undefined || (await mayWrite(tx))) return
+  if (term === undefined || (await holdsTerm(tx, term))) return
   throw new AppError('LEADERSHIP_LOST', 'Another process is the Interledger node by now.')
 }
 
@@ -84,8 +122,7 @@ async function postBookings(
   key: string,
 ): Promise<void> {
   if (bookings.length === 0) return
-  const transfers = bookings.map((booking, index) => transferOf(booking, `${key}:${index}`))
-  const outcomes = await ledger.postIn(tx, transfers)
+  const outcomes = await ledger.postIn(tx, transfersOf(bookings, key))
   const instead = outcomes.flatMap((outcome, index) => {
     if (outcome.ok) return []
     const account = shortAccount(outcome.refusal)

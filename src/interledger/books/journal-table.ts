@@ -1,6 +1,6 @@
 /** The journal in the database: `migrations/0007_interledger_packets.sql`. Times are Unix milliseconds. */
-import { type Generated, type Kysely, sql, type Transaction } from 'kysely'
-import type { Tables } from '../../platform/database/index.ts'
+import { type Generated, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import { PREPARED, type Tables } from '../../platform/database/index.ts'
 import { decodeJournalBody, type JournalEntry, type JournalWriter } from './journal-codec.ts'
 
 interface IlpJournalTable {
@@ -48,26 +48,41 @@ export interface RowToInsert {
 }
 
 /** Undefined when it is there already: then the commit of an earlier attempt was done after all, and waited for here. */
-export async function insertRow(
-  tx: Tx,
-  { run, number, atMs, journal }: RowToInsert,
-): Promise<bigint | undefined> {
+export async function insertRow(tx: Tx, row: RowToInsert): Promise<bigint | undefined> {
+  const { rows } = await insertFrom(sql`SELECT`, row).execute(tx)
+  return rows[0]?.seq
+}
+
+/**
+ * Inserts the row and posts what belongs to it in one statement, which is a transaction of its own, while `mayWrite` has a row.
+ * Undefined when it has none, or when the row is there already: neither was anything posted then.
+ */
+export async function insertRowAndPost(
+  db: Db,
+  row: RowToInsert,
+  { mayWrite = sql`SELECT`, numbers = sql`NULL` }: InsertedTogether,
+): Promise<{ readonly seq: bigint; readonly numbers: readonly bigint[] | null } | undefined> {
+  const { rows } = await sql<{ seq: bigint; numbers: readonly bigint[] | null }>`${PREPARED}
+    WITH may_write AS MATERIALIZED (${mayWrite}), written AS (${insertFrom(sql`TABLE may_write`, row)})
+    SELECT seq, ${numbers} AS numbers FROM written`.execute(db)
+  return rows[0]
+}
+
+export interface InsertedTogether {
+  readonly mayWrite: RawBuilder<unknown> | undefined
+  readonly numbers: RawBuilder<readonly bigint[]> | undefined
+}
+
+/** Inserts the row once for each row, at most one, that `source` gives. */
+function insertFrom(source: RawBuilder<unknown>, { run, number, atMs, journal }: RowToInsert) {
   const { answers } = journal
-  const row = await tx
-    .insertInto('ilp_journal')
-    .values({
-      run,
-      number: BigInt(number),
-      written_at: BigInt(atMs),
-      answers_from: answers === undefined ? null : BigInt(answers.fromMs),
-      answers_until: answers === undefined ? null : BigInt(answers.untilMs),
-      has_losses: journal.hasLosses,
-      body: journal.body(),
-    })
-    .onConflict((conflict) => conflict.columns(['run', 'number']).doNothing())
-    .returning('seq')
-    .executeTakeFirst()
-  return row?.seq
+  return sql<{ readonly seq: bigint }>`
+    INSERT INTO ilp_journal (run, number, written_at, answers_from, answers_until, has_losses, body)
+    SELECT ${run}::uuid, ${number}::bigint, ${atMs}::bigint, ${answers?.fromMs ?? null}::bigint,
+      ${answers?.untilMs ?? null}::bigint, ${journal.hasLosses}::boolean, ${journal.body()}::bytea
+    FROM (${source}) AS source
+    ON CONFLICT (run, number) DO NOTHING
+    RETURNING seq`
 }
 
 export async function seqOf(tx: Tx, run: string, number: number): Promise<bigint> {

@@ -197,7 +197,7 @@ export class DurablePacketBooks implements RecoveryBooks {
     const packet = known ?? this.#deliver(key, intent, from, to)
     if (packet === undefined) return refuse('ILP_PACKET_ENDED', 'The packet had come to nothing before.')
     // What was written down is fulfilled, whatever the caller says of it now.
-    if (packet.state === 'open') this.#beginFulfilling(packet, Buffer.from(fulfillment))
+    if (packet.state === 'open') this.#beginFulfilling(packet, fulfillment)
     if (packet.state === 'fulfilling' && packet.committed !== undefined) return packet.committed
     return refuse('ILP_PACKET_ENDED', 'The packet was given up before.')
   }
@@ -220,14 +220,15 @@ export class DurablePacketBooks implements RecoveryBooks {
     const group = this.#postings.gather()
     group.journal.fulfilled(intent, from, to, fulfillment)
     for (const booking of bookings) group.netting.add(booking)
-    group.wrote(() => this.#noteFulfilled(packet, fulfillment))
+    const kept = fulfillment.toString('latin1')
+    group.wrote(() => this.#noteFulfilled(packet, kept))
     packet.state = 'fulfilling'
     packet.committed = group.committed
     this.#packets.set(key, packet)
     this.#postings.wake()
   }
 
-  #noteFulfilled({ key, intent, from }: Packet, fulfillment: Buffer): void {
+  #noteFulfilled({ key, intent, from }: Packet, fulfillment: string): void {
     this.#packets.delete(key)
     this.#answers.remember(answerKey(from, intent.incomingId, key), {
       fulfillment,
@@ -298,7 +299,7 @@ export class DurablePacketBooks implements RecoveryBooks {
       if (state === 'pending') return { state }
       const answer = state === 'none' ? found.get(questions[index]!.id) : state
       if (answer === undefined || answer.isWrittenOff) return { state: 'none' }
-      return { state: 'fulfilled', fulfillment: answer.fulfillment }
+      return { state: 'fulfilled', fulfillment: Buffer.from(answer.fulfillment, 'latin1') }
     })
   }
 

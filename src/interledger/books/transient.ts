@@ -17,3 +17,8 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof AppError || error instanceof TypeError || error instanceof RangeError) return false
   return error instanceof Error
 }
+
+/** Class 23: a rule of the tables refuses what the statement would have made of them. */
+export function isRefusedByRule(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code?.startsWith('23') === true
+}

@@ -2,6 +2,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import { AppError, type Clock } from '../../kernel/index.ts'
 import type { Tables } from '../../platform/database/index.ts'
+import { holdsTerm, type LeaderTerm } from '../../platform/leadership/index.ts'
 import type { PeerState, PeerTerms } from '../peer.ts'
 import type { IlpActor } from './ilp-node.ts'
 import { storedTerms, termsFrom } from './peer-terms.ts'
@@ -25,8 +26,8 @@ export interface NodeStoreDeps {
   readonly seal: TokenSeal
   readonly clock: Clock
   readonly record: RecordChange
-  /** False when another process is the node by now: nothing is written then. */
-  readonly isLeader: (tx: Transaction<Tables>) => Promise<boolean>
+  /** When another process is the node by now, nothing is written. */
+  readonly term: LeaderTerm
 }
 
 export interface StoredPeer {
@@ -154,7 +155,7 @@ export class NodeStore {
 
   async #change<T>(write: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
     return this.#deps.db.transaction().execute(async (tx) => {
-      if (!(await this.#deps.isLeader(tx)))
+      if (!(await holdsTerm(tx, this.#deps.term)))
         throw new AppError('LEADERSHIP_LOST', 'Another process is the Interledger node by now.')
       return write(tx)
     })

@@ -193,7 +193,7 @@ test('a payment that a crash has cut short is interrupted at the next start, and
   nodes = []
   await before.stop()
   const { db } = database
-  const store = new PaymentStore({ db, clock: systemClock, isLeader: async () => true })
+  const store = new PaymentStore({ db, clock: systemClock, term: { duty: 'ilp', term: 0 } })
   const payment = {
     key: 'cut',
     destination: 'https://x.example',

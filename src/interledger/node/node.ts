@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import { AppError, accepted, type Clock, type Outcome, type Refusal, refused } from '../../kernel/index.ts'
 import type { Ledger } from '../../ledger/index.ts'
 import type { Tables } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
+import type { LeaderTerm } from '../../platform/leadership/index.ts'
 import { type DurablePacketBooks, openPacketBooks, peerAccount } from '../books/index.ts'
 import type { BtpLimits } from '../btp/index.ts'
 import { type Connector, createConnector, PeerBook } from '../connector/index.ts'
@@ -60,7 +61,8 @@ export interface OpenNodeDeps {
   readonly fallbackAddress: string
   readonly secret: NodeSecret
   readonly record: RecordChange
-  readonly isLeader: (tx: Transaction<Tables>) => Promise<boolean>
+  /** What is written is written while it is held. */
+  readonly term: LeaderTerm
   /** The public key (hex) that a name of `/pay/<name>` stands for. */
   readonly keyOfName: (name: string) => Promise<string | undefined>
   /** By the name of the protocol. */
@@ -128,7 +130,7 @@ export async function openNode(deps: OpenNodeDeps): Promise<OpenedNode> {
     ledger: deps.ledger,
     clock: deps.clock,
     logger: deps.logger,
-    mayWrite: deps.isLeader,
+    term: deps.term,
     assetOf: (peerId) => assetIn(book, peerId),
     onFailed: deps.onFailed,
   })

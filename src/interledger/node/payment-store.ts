@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 import { AppError, type Asset, type Clock, type Outcome } from '../../kernel/index.ts'
 import type { PostedTransfer, PostRefusal } from '../../ledger/index.ts'
 import type { Tables } from '../../platform/database/index.ts'
+import { holdsTerm, type LeaderTerm } from '../../platform/leadership/index.ts'
 import type { IlpAsset } from '../ilp-asset.ts'
 import type { PaymentFacts, PaymentState } from './ilp-node.ts'
 import type { IlpPaymentsTable } from './tables.ts'
@@ -35,20 +36,20 @@ const MAX_LISTED = 1_000
 export class PaymentStore {
   readonly #db: Kysely<Tables>
   readonly #clock: Clock
-  readonly #isLeader: (tx: Transaction<Tables>) => Promise<boolean>
+  readonly #term: LeaderTerm
 
   constructor({
     db,
     clock,
-    isLeader,
+    term,
   }: {
     readonly db: Kysely<Tables>
     readonly clock: Clock
-    readonly isLeader: (tx: Transaction<Tables>) => Promise<boolean>
+    readonly term: LeaderTerm
   }) {
     this.#db = db
     this.#clock = clock
-    this.#isLeader = isLeader
+    this.#term = term
   }
 
   async find(
@@ -143,7 +144,7 @@ export class PaymentStore {
   }
 
   async #requireLeader(tx: Transaction<Tables>): Promise<void> {
-    if (!(await this.#isLeader(tx)))
+    if (!(await holdsTerm(tx, this.#term)))
       throw new AppError('LEADERSHIP_LOST', 'Another process is the Interledger node by now.')
   }
 }

@@ -3,6 +3,7 @@ import { DatabaseError, Pool, types } from 'pg'
 import { AppError, createDurations, type Durations, noteDuration } from '../../kernel/index.ts'
 import type { ComponentHealth } from '../http.ts'
 import type { Logger } from '../logging.ts'
+import { prepareMarked } from './prepared.ts'
 import type { Tables } from './tables.ts'
 
 /** An open database: migrated, and answering when this was made. It reconnects by itself after a restart of the server. */
@@ -48,13 +49,18 @@ const HEALTH_TIMEOUT_MS = 2_000
 /** A transaction that somebody forgot must not hold its locks for ever. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 
-/** `int8` of `pg_type.dat`. */
+/** `int8` of `pg_type.dat`, and its array. */
 const INT8_OID = 20
+const INT8_ARRAY_OID = 1016
 
 /** An `int8` is a `bigint`, exactly; `pg` would make a text of it. */
 const rowTypes = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === INT8_OID && format !== 'binary' ? BigInt : types.getTypeParser(oid, format),
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    const usual = types.getTypeParser(oid, format)
+    if (format === 'binary') return usual
+    if (oid === INT8_OID) return BigInt
+    return oid === INT8_ARRAY_OID ? (text: string) => usual(text).map(BigInt) : usual
+  },
 }
 
 export interface Connected {
@@ -85,6 +91,7 @@ export function connect(url: string, settings: ConnectionSettings, logger: Logge
   // One that breaks while it is in use says so twice: to whoever waits for its answer, and here.
   pool.on('connect', (client) => {
     client.on('error', () => {})
+    prepareMarked(client)
   })
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool }),

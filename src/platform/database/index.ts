@@ -15,4 +15,5 @@ export {
   openDatabase,
   startDatabase,
 } from './open-database.ts'
+export { PREPARED } from './prepared.ts'
 export type { Tables } from './tables.ts'

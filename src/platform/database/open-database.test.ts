@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createLogger } from '../logging.ts'
 import { openDatabase, startDatabase } from './open-database.ts'
+import { PREPARED } from './prepared.ts'
 import {
   chosenPostgres,
   hasDebianPostgres,
@@ -123,6 +124,20 @@ test('an int8 beyond what a number holds comes back as it is', async () => {
   )
   expect(rows).toEqual([{ whole: 9223372036854775807n, list: [1, 2], json: { a: 1 } }])
   await close()
+})
+
+test('a statement that is marked is planned once for its connection, and an array of int8 comes back as it is', async () => {
+  const database = await testDatabase()
+  const ask = (least: bigint) =>
+    database.db.connection().execute(async (db) => {
+      const { rows } = await sql<{ list: readonly bigint[] }>`${PREPARED}
+        SELECT ARRAY[${least}::bigint, 9223372036854775807] AS list`.execute(db)
+      const { rows: kept } = await sql<{ name: string }>`SELECT name FROM pg_prepared_statements`.execute(db)
+      return { list: rows[0]?.list, kept: kept.length }
+    })
+  expect(await ask(-3n)).toEqual({ list: [-3n, 2n ** 63n - 1n], kept: 1 })
+  expect(await ask(5n)).toEqual({ list: [5n, 2n ** 63n - 1n], kept: 1 })
+  await database.close()
 })
 
 test('test databases are apart from each other', async () => {

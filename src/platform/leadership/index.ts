@@ -7,4 +7,4 @@ export {
   leadAtOnce,
   startLeadership,
 } from './leadership.ts'
-export { type DutyName, holdsTerm } from './terms.ts'
+export { type DutyName, holdsTerm, type LeaderTerm, whileTermHeld } from './terms.ts'

@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Client } from 'pg'
 import type { Tables } from '../database/index.ts'
 
@@ -34,15 +34,25 @@ export async function beginTerm(session: Client, duty: DutyName): Promise<number
   return Number(rows[0]?.term)
 }
 
+/** Of one process, from its taking the lead in a duty until somebody else does. */
+export interface LeaderTerm {
+  readonly duty: DutyName
+  readonly term: number
+}
+
 /**
  * True when nobody has taken the lead since this term began. Until the transaction ends nobody can, so what it writes
  * does not come behind the writing of a successor: a leader that does not know yet that it is none cannot do harm.
  */
 export async function holdsTerm(
   tx: Transaction<Tables> | Kysely<Tables>,
-  { term, duty }: { readonly term: number; readonly duty: DutyName },
+  held: LeaderTerm,
 ): Promise<boolean> {
-  const { rows } = await sql<{ term: bigint }>`
-    SELECT term FROM ${sql.table(TABLES[duty])} FOR SHARE`.execute(tx)
-  return rows[0]?.term === BigInt(term)
+  const { rows } = await whileTermHeld(held).execute(tx)
+  return rows.length === 1
+}
+
+/** The same as a query within a statement: one row without columns while the term is held, none afterwards. */
+export function whileTermHeld({ term, duty }: LeaderTerm): RawBuilder<unknown> {
+  return sql`SELECT FROM ${sql.table(TABLES[duty])} WHERE term = ${term} FOR SHARE`
 }

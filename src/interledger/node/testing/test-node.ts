@@ -62,7 +62,7 @@ export async function startTestNode({
     fallbackAddress: 'private.test',
     secret: createSecretBox(secret),
     record: async () => {},
-    isLeader: async () => true,
+    term: { duty: 'ilp', term: 0 },
     keyOfName: async (name) => (/^[0-9a-f]{64}$/.test(name) ? name : undefined),
     asks: new Map(),
     fetch,

@@ -9,7 +9,6 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { systemClock } from '../../../kernel/index.ts'
 import type { Database } from '../../../platform/database/index.ts'
-import { holdsTerm } from '../../../platform/leadership/index.ts'
 import { fulfillmentOf, type TestBooks, testBooks } from '../../books/testing/test-books.ts'
 import type { PacketId, PacketIntent } from '../../books.ts'
 import { createReconciler, type Reconciler } from '../index.ts'
@@ -104,7 +103,7 @@ export class TestChain {
   }
 
   async #begin(node: TestNode, term: number): Promise<Run> {
-    const books = await testBooks(node.database, { mayWrite: (tx) => holdsTerm(tx, { term, duty: 'ilp' }) })
+    const books = await testBooks(node.database, { term: { term, duty: 'ilp' } })
     const { promise: crashed, resolve } = Promise.withResolvers<'lost'>()
     let isUp = true
     const crash = () => {
