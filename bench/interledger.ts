@@ -1,8 +1,10 @@
 /**
  * How many Interledger packets a second one node carries, each written down durably on both sides of its way:
- * `node bench/interledger.ts [--seconds 5] [--rounds 3] [--only TEXT] [--minutes 10 --rate 3000] [--url …] [--json FILE]`.
+ * `node bench/interledger.ts [--seconds 5] [--rounds 3] [--only TEXT] [--minutes 10 --rate 3000] [--connector DIR]
+ * [--url …] [--json FILE]`.
  * Without a URL on Debian's PostgreSQL, as it waits for the disk at each commit. `--minutes` forwards packets over BTP at
- * one rate for so long instead, and tells of memory.
+ * one rate for so long instead, and tells of memory. `--connector` is a folder in which `ilp-connector` and `ilp-plugin-btp`
+ * are installed (npm): it carries the same load over BTP.
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -11,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { type Database, openDatabase } from '../src/platform/database/index.ts'
 import { openBareCommits } from './interledger/bare-commits.ts'
+import { startConnectorOverBtp } from './interledger/connector-over-btp.ts'
 import { openNodeHere } from './interledger/node-here.ts'
 import { startNodeOverBtp } from './interledger/node-over-btp.ts'
 import { type MakePacket, type Offered, PacketStock, type Send, Traffic } from './interledger/traffic.ts'
@@ -24,6 +27,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     minutes: { type: 'string' },
     rate: { type: 'string', default: '3000' },
+    connector: { type: 'string' },
     url: { type: 'string' },
     json: { type: 'string' },
   },
@@ -79,6 +83,11 @@ const OVER_BTP: readonly Scenario[] = [
   { name: 'BTP → connector → BTP, 500/s', way: 'toPeer', perSecond: 500 },
   { name: 'BTP → connector → STREAM, 2,000/s', way: 'toReceiver', perSecond: 2_000 },
 ]
+/** The same load as ours over BTP. */
+const CONNECTOR: readonly Scenario[] = OVER_BTP.filter(({ way }) => way === 'toPeer').map((scenario) => ({
+  ...scenario,
+  name: `ilp-connector: ${scenario.name}`,
+}))
 
 const server =
   options.url === undefined
@@ -102,6 +111,7 @@ try {
     await measureBare(asked(BARE))
     await measureHere(asked(HERE))
     await measureOverBtp(asked(OVER_BTP))
+    if (options.connector !== undefined) await measureConnector(options.connector, asked(CONNECTOR))
     print()
   } else await soak(Number(options.minutes) * MINUTE_MS, Number(options.rate))
   if (options.json !== undefined) {
@@ -139,6 +149,16 @@ async function measureOverBtp(scenarios: readonly Scenario[]): Promise<void> {
   try {
     await measureAll({ ...node, isHere: false }, scenarios)
     if (!(await node.isSound())) throw new Error('the books are not sound')
+  } finally {
+    await node.stop()
+  }
+}
+
+async function measureConnector(folder: string, scenarios: readonly Scenario[]): Promise<void> {
+  if (scenarios.length === 0) return
+  const node = await startConnectorOverBtp(folder)
+  try {
+    await measureAll({ ...node, isHere: false, toReceiver: node.toPeer }, scenarios)
   } finally {
     await node.stop()
   }
@@ -196,10 +216,21 @@ async function soak(ms: number, perSecond: number): Promise<void> {
       console.log(JSON.stringify(figures))
     }
     await traffic.stop()
+    tellGrowth()
     console.log(`the books are ${(await node.isSound()) ? 'sound' : 'NOT SOUND'}`)
   } finally {
     await node.stop()
   }
+}
+
+/** Memory in the second half of the minutes against the first, without the first minute: then caches fill and code is compiled. */
+function tellGrowth(): void {
+  const mebibytes = results.slice(1).map(({ memoryMib }) => memoryMib)
+  const half = Math.floor(mebibytes.length / 2)
+  const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length
+  if (half === 0) return
+  const growth = mean(mebibytes.slice(-half)) / mean(mebibytes.slice(0, half))
+  console.log(`memory of the later minutes is ${rounded(growth * 100)} % of that of the earlier ones`)
 }
 
 /** The median over the rounds of each figure. */

@@ -1,13 +1,10 @@
 /** A whole node in a process of its own, and the ends of two BTP links to it in this one. */
 import { randomBytes } from 'node:crypto'
-import { pino } from 'pino'
-import { connectBtp } from '../../src/interledger/btp/index.ts'
-import type { Link } from '../../src/interledger/link.ts'
 import { NodeProcess, tokenHashOf } from '../../src/interledger/node/testing/index.ts'
 import { querySpsp } from '../../src/interledger/spsp/index.ts'
 import { streamPackets } from '../../src/interledger/stream/testing/index.ts'
-import { systemClock } from '../../src/kernel/index.ts'
-import { forwardedPackets, fulfilForwarded } from './forwarded-packets.ts'
+import { connectEnd } from './btp-end.ts'
+import { forwardedPackets } from './forwarded-packets.ts'
 import type { MakePacket, Send } from './traffic.ts'
 
 export interface NodeOverBtp {
@@ -22,7 +19,6 @@ export interface NodeOverBtp {
 }
 
 const AMOUNT = 1_000n
-const NO_DATA = Buffer.alloc(0)
 
 export async function startNodeOverBtp(databaseUrl: string): Promise<NodeOverBtp> {
   const token = (id: string): string => `the-token-of-${id}-in-a-bench`
@@ -44,7 +40,7 @@ export async function startNodeOverBtp(databaseUrl: string): Promise<NodeOverBtp
   })
   await node.start()
   const [alice, bob] = await Promise.all(
-    ['alice', 'bob'].map((id) => connect(`ws://${node.authority}/btp`, token(id))),
+    ['alice', 'bob'].map((id) => connectEnd(`ws://${node.authority}/btp`, token(id))),
   )
   if (alice === undefined || bob === undefined) throw new Error('no link')
   const details = await querySpsp({
@@ -65,26 +61,4 @@ export async function startNodeOverBtp(databaseUrl: string): Promise<NodeOverBtp
       await node.stop()
     },
   }
-}
-
-/** Resolves when the link is open. */
-async function connect(url: string, token: string): Promise<Link> {
-  const { promise: isOpen, resolve: opened } = Promise.withResolvers<void>()
-  const link = connectBtp({
-    url,
-    token,
-    clock: systemClock,
-    logger: pino({ level: 'silent' }),
-    events: {
-      onPrepare: async (prepare) =>
-        prepare.destination.startsWith('peer.')
-          ? { type: 'reject', code: 'F00', triggeredBy: '', message: 'a bench', data: NO_DATA }
-          : fulfilForwarded(prepare),
-      onAsk: async () => undefined,
-      onOpen: opened,
-      onClosed: () => {},
-    },
-  })
-  await isOpen
-  return link
 }
