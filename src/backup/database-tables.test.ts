@@ -136,9 +136,40 @@ test('the books come back as they were, and are gone on with', async () => {
     transfer('new', { debit: cash.path, credit: credit.path, amount: 5n }),
   ])
   expect(again).toMatchObject([{ value: { isNew: false } }, { value: { isNew: true } }])
+  // Transfers and reservations share their numbers; the last one had been given to the reservation.
+  const { rows } = await sql<{ id: bigint }>`
+    select id from ledger_transfers union all select id from ledger_reservations`.execute(after.db)
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(402)
   expect(await restored.void('r')).toMatchObject({ ok: true })
   expect(await restored.balance(credit)).toMatchObject({ balance: 805n, held: 0n })
   expect(await restored.trialBalance()).toMatchObject([{ debits: 1205n, credits: 1205n, wrongBalances: 0 }])
+  await before.close()
+  await after.close()
+})
+
+test('a database in which somebody has one row is refused, also where that row could not be removed', async () => {
+  const [before, after] = [await testDatabase(), await testDatabase()]
+  const folder = join(root, 'one-row')
+  const sources = { store: createMemoryStore(), dataDir: root, configFile: undefined, withKeys: false }
+  const tables = databaseTables(before.db)
+  await createBackup({ folder, sources: { ...sources, tables }, clock, version: '1', signal })
+  await run(
+    after,
+    `INSERT INTO ledger_transfers (id, key, content_hash, memo, at_ms)
+     VALUES (1, 'theirs', decode(repeat('07', 32), 'hex'), '', 0)`,
+  )
+  const restoring = restoreBackup({
+    folder,
+    dataDir: join(root, 'one-row-restored'),
+    openStore: async () => createMemoryStore(),
+    openTables: async () => ({ ...databaseTables(after.db), close: async () => undefined }),
+    clock,
+    signal,
+  })
+  await expect(restoring).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    facts: { table: 'ledger_transfers' },
+  })
   await before.close()
   await after.close()
 })

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import { DatabaseError } from 'pg'
 import { AppError } from '../kernel/index.ts'
 import type { Database } from '../platform/database/index.ts'
 import type { DumpedTable, TableAccess } from './tables.ts'
@@ -9,6 +10,8 @@ type Tx = Transaction<Db extends Kysely<infer T> ? T : never>
 /** Which migrations a database has seen is known to it, and not copied. */
 const MIGRATIONS = 'stoa_migrations'
 const FETCH_ROWS = 500
+/** SQLSTATE of tables that keep their rows for ever. */
+const INSUFFICIENT_PRIVILEGE = '42501'
 
 /**
  * The tables of the program in a database, without the jobs that wait (they are in a schema of their own) and the events,
@@ -140,13 +143,24 @@ async function parentsFirst(tx: Tx): Promise<readonly string[]> {
 async function emptyFresh(tx: Tx, order: readonly string[]): Promise<void> {
   for (const table of order.toReversed()) {
     const { rows } = await sql`select 1 from ${sql.table(table)} limit 2`.execute(tx)
-    if (rows.length === 0) continue
-    if (rows.length > 1) {
-      const message = `The database is not empty: its table ${table} has rows. Restore into a fresh database.`
-      throw new AppError('RESTORE_REFUSED', message, { facts: { table } })
-    }
-    await sql`delete from ${sql.table(table)}`.execute(tx)
+    if (rows.length > 1) throw notEmpty(table)
+    if (rows.length === 1) await removeRow(tx, table)
   }
+}
+
+async function removeRow(tx: Tx, table: string): Promise<void> {
+  try {
+    await sql`delete from ${sql.table(table)}`.execute(tx)
+  } catch (error) {
+    // With a row that is kept for ever no migration begins.
+    const isKept = error instanceof DatabaseError && error.code === INSUFFICIENT_PRIVILEGE
+    throw isKept ? notEmpty(table, error) : error
+  }
+}
+
+function notEmpty(table: string, cause?: unknown): AppError {
+  const message = `The database is not empty: its table ${table} has rows. Restore into a fresh database.`
+  return new AppError('RESTORE_REFUSED', message, { facts: { table }, cause })
 }
 
 async function fill(
@@ -182,14 +196,25 @@ async function insert(tx: Tx, { table, names, values, lines }: Insertion): Promi
     select ${values} from json_array_elements(${`[${lines.join(',')}]`}::json) as line`.execute(tx)
 }
 
-/** Numbers that the database gives out go on behind the highest that was given. */
+/** Numbers that the database gives out go on behind the highest that was given, in all tables that share a sequence. */
 async function continueSequence(tx: Tx, table: string, column: string): Promise<void> {
-  const { rows } = await sql<{ name: string | null }>`
-    select pg_get_serial_sequence(${quoted(table)}, ${column}) as name`.execute(tx)
-  const name = rows[0]?.name ?? undefined
+  const name = await sequenceOf(tx, table, column)
   if (name === undefined) return
   await sql`select setval(${name}::regclass, max(${sql.ref(column)})) from ${sql.table(table)}
-    having max(${sql.ref(column)}) is not null`.execute(tx)
+    having max(${sql.ref(column)}) > coalesce(pg_sequence_last_value(${name}::regclass), 0)`.execute(tx)
+}
+
+/** The sequence that goes with the column, or that its default draws from. */
+async function sequenceOf(tx: Tx, table: string, column: string): Promise<string | undefined> {
+  const { rows } = await sql<{ name: string | null }>`
+    select coalesce(pg_get_serial_sequence(${quoted(table)}, ${column}), (
+      select sequence.oid::regclass::text from pg_attrdef
+      join pg_attribute on attrelid = adrelid and attnum = adnum
+      join pg_depend on classid = 'pg_attrdef'::regclass and objid = pg_attrdef.oid
+      join pg_class sequence on refclassid = 'pg_class'::regclass and sequence.oid = refobjid
+      where adrelid = ${quoted(table)}::regclass and attname = ${column} and sequence.relkind = 'S'
+    )) as name`.execute(tx)
+  return rows[0]?.name ?? undefined
 }
 
 function quoted(name: string): string {

@@ -69,7 +69,7 @@ export const ERROR_CODES = {
   LEDGER_SUBSCRIPTIONS_FULL:
     'More accounts of the ledger are followed at the same time than one process does; end some of them.',
   LEDGER_UNAVAILABLE:
-    'The ledger could not be written, since the database did not answer or the program stops; what was asked may be asked again with the same key.',
+    'The ledger could not be written, or not be added up in time, since the database did not answer or the program stops; what was asked may be asked again with the same key.',
   MAIL_REFUSED: 'The mail server did not take a mail; the number is what it answered. It is tried again.',
   MIRRORS_FILE_DAMAGED:
     'The file with mirrors in the data folder cannot be read; restore it from a backup, or remove it to begin with those of the configuration.',

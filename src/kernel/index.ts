@@ -12,4 +12,4 @@ export { AppError, type AppErrorDetails, ERROR_CODES, type ErrorCode, type Fact 
 export { type BoundedQueue, type BoundedQueueOptions, createBoundedQueue } from './bounded-queue.ts'
 export { type Clock, createManualClock, type ManualClock, systemClock } from './clock.ts'
 export { createDurations, DURATION_BOUNDS_SECONDS, type Durations, noteDuration } from './durations.ts'
-export { accepted, type Outcome, type Refusal, refused } from './outcome.ts'
+export { accepted, type Outcome, type Refusal, RefusedError, refused } from './outcome.ts'

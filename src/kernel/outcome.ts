@@ -23,3 +23,16 @@ export function accepted<T>(value: T): { readonly ok: true; readonly value: T } 
 export function refused<R>(refusal: R): { readonly ok: false; readonly refusal: R } {
   return { ok: false, refusal }
 }
+
+/**
+ * What is thrown where an answer has no room for a refusal: a list that is kept by another process, which does not answer.
+ * Doors answer it as if it had been returned.
+ */
+export class RefusedError extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(refusal.text)
+    this.refusal = refusal
+  }
+}

@@ -14,8 +14,9 @@ import type { ChangedAccounts } from './run-group.ts'
 const MAX_LISTENERS = 10_000
 /** What no message told of (posted in a caller's transaction, or lost with the bus) is found so late. */
 const LOOK_EVERY_MS = 2_000
-/** Changes of one account read at once; the rest follows. */
-const CHANGES_AT_ONCE = 1_000
+/** Accounts looked at with one query, and changes of one account that it reads; the rest follows. */
+const ACCOUNTS_AT_ONCE = 200
+const CHANGES_AT_ONCE = 100
 /** Changes remembered for accounts that are just beginning to be followed. */
 const MAX_REMEMBERED = 100_000
 
@@ -30,7 +31,7 @@ type Listener = (change: AccountChange) => void
 interface Followed {
   readonly account: AccountId
   readonly listeners: Set<{ readonly tell: Listener }>
-  /** Undefined while the account has never been posted to. */
+  /** Undefined until a look has found the account, which may not be there yet. */
   id: bigint | undefined
   /** The last transfer that was told of; undefined until the first look. */
   seen: bigint | undefined
@@ -45,9 +46,14 @@ export class Changes {
   /** In each message, so that a process knows its own. */
   readonly #sender = randomBytes(16)
   readonly #followed = new Map<AccountName, Followed>()
+  /** Of them those that were found, by the number of the account. */
+  readonly #found = new Map<bigint, Followed>()
+  /** Of them those that were not looked at yet. */
+  readonly #beginning = new Set<Followed>()
+  /** What was heard of while there are such: of each account the first transfer. */
   readonly #recent = new Map<bigint, bigint>()
   #listeners = 0
-  #toLookAt = new Set<Followed>()
+  readonly #toLookAt = new Set<Followed>()
   #looking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #fromBus: BusSubscription | undefined
@@ -78,7 +84,7 @@ export class Changes {
     return () => {
       if (!followed.listeners.delete(listener)) return
       this.#listeners--
-      if (followed.listeners.size === 0) this.#followed.delete(nameOf(account))
+      if (followed.listeners.size === 0) this.#letGo(followed)
       if (this.#listeners === 0) this.#deafen()
     }
   }
@@ -108,8 +114,21 @@ export class Changes {
       seen: undefined,
     }
     this.#followed.set(name, followed)
+    this.#beginning.add(followed)
     this.#lookAt([followed])
     return followed
+  }
+
+  #letGo(followed: Followed): void {
+    this.#followed.delete(nameOf(followed.account))
+    this.#hasBegun(followed)
+    this.#toLookAt.delete(followed)
+    if (followed.id !== undefined) this.#found.delete(followed.id)
+  }
+
+  #hasBegun(followed: Followed): void {
+    this.#beginning.delete(followed)
+    if (this.#beginning.size === 0) this.#recent.clear()
   }
 
   #hear(): void {
@@ -132,18 +151,20 @@ export class Changes {
     this.#recent.clear()
   }
 
+  /** One that was not found yet is left to the timer: this is called for each group of packets. */
   #heard(changed: ChangedAccounts): void {
     if (this.#followed.size === 0) return
-    const all = [...this.#followed.values()]
     // What comes before the first look at an account is over must not be taken for old by it.
-    if (all.some(({ seen }) => seen === undefined)) this.#remember(changed)
-    this.#lookAt(all.filter(({ id }) => id === undefined || changed.has(id)))
+    if (this.#beginning.size > 0) this.#remember(changed)
+    this.#lookAt([...changed.keys()].flatMap((id) => this.#found.get(id) ?? []))
   }
 
+  /** Messages of several processes come in any order. */
   #remember(changed: ChangedAccounts): void {
     if (this.#recent.size >= MAX_REMEMBERED) this.#recent.clear()
     for (const [id, transferId] of changed) {
-      if (!this.#recent.has(id)) this.#recent.set(id, transferId)
+      const known = this.#recent.get(id)
+      if (known === undefined || transferId < known) this.#recent.set(id, transferId)
     }
   }
 
@@ -158,9 +179,9 @@ export class Changes {
     await Promise.resolve()
     try {
       while (this.#toLookAt.size > 0 && !this.#isStopped) {
-        const batch = [...this.#toLookAt]
-        this.#toLookAt.clear()
+        const batch = this.#takeBatch()
         await this.#find(batch.filter(({ id }) => id === undefined))
+        // Also what was found just now: of that a message may have come when nobody knew what it was about.
         await this.#read(batch.filter(({ id }) => id !== undefined))
       }
     } catch (err) {
@@ -169,6 +190,16 @@ export class Changes {
     } finally {
       this.#looking = undefined
     }
+  }
+
+  #takeBatch(): readonly Followed[] {
+    const batch: Followed[] = []
+    for (const followed of this.#toLookAt) {
+      if (batch.length === ACCOUNTS_AT_ONCE) break
+      batch.push(followed)
+      this.#toLookAt.delete(followed)
+    }
+    return batch
   }
 
   /** Finds out which accounts these are, and from which transfer on they are followed. */
@@ -185,9 +216,13 @@ export class Changes {
       const recent = this.#recent.get(id)
       followed.id = id
       followed.seen ??= recent === undefined || recent > newest ? newest : recent - 1n
+      // It may have been let go meanwhile, or let go and followed again.
+      if (followed.listeners.size > 0) this.#found.set(id, followed)
     }
-    for (const followed of unknown) followed.seen ??= 0n
-    if (![...this.#followed.values()].some(({ seen }) => seen === undefined)) this.#recent.clear()
+    for (const followed of unknown) {
+      followed.seen ??= 0n
+      this.#hasBegun(followed)
+    }
   }
 
   async #read(known: readonly Followed[]): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type Entry,
   MAX_AMOUNT,
   MAX_ENTRIES,
+  MAX_ENTRIES_AT_ONCE,
   MAX_KEY_LENGTH,
   MAX_MEMO_LENGTH,
   MAX_PATH_LENGTH,
@@ -53,6 +54,15 @@ function isDebitNormal(path: string): boolean {
   return path.startsWith('assets/') || path.startsWith('expenses/')
 }
 
+/** Those of one call; all of them are refused when they are too many. */
+export function checkTransfers(transfers: readonly Transfer[]): readonly Outcome<CheckedTransfer, Invalid>[] {
+  // One without entries, though it is refused, counts as well.
+  const weight = transfers.reduce((sum, { entries }) => sum + Math.max(1, entries.length), 0)
+  if (weight <= MAX_ENTRIES_AT_ONCE) return transfers.map(checkTransfer)
+  const tooMany = invalid(`a call has at most ${MAX_ENTRIES_AT_ONCE} entries in all, this one ${weight}`)
+  return transfers.map(() => tooMany)
+}
+
 export function checkTransfer(transfer: Transfer): Outcome<CheckedTransfer, Invalid> {
   const { key, memo, entries } = transfer
   const flaw = flawOfTexts(key, memo) ?? flawOfEntries(entries)
@@ -72,6 +82,12 @@ export function checkReservation(request: ReservationRequest): Outcome<CheckedRe
   return accepted({ request, name: nameOf(account), contentHash: hashOf(content) })
 }
 
+/** Of a reservation that is to be closed. */
+export function checkReservationKey(key: string): Outcome<string, Invalid> {
+  const flaw = flawOfKey(key)
+  return flaw === undefined ? accepted(key) : invalid(flaw)
+}
+
 /** Why this can be no account; undefined when it can. */
 export function flawOfAccount({ path, asset }: AccountId): string | undefined {
   if (!Object.hasOwn(ASSETS, asset)) return `${JSON.stringify(asset)} is no asset of this ledger`
@@ -82,18 +98,22 @@ export function flawOfAccount({ path, asset }: AccountId): string | undefined {
 }
 
 function flawOfTexts(key: string, memo: string): string | undefined {
-  if (key.length === 0 || key.length > MAX_KEY_LENGTH || !isStorable(key)) {
-    return `a key has 1 to ${MAX_KEY_LENGTH} characters, this one ${key.length}`
-  }
-  if (memo.length > MAX_MEMO_LENGTH || !isStorable(memo)) {
-    return `a memo has at most ${MAX_MEMO_LENGTH} characters, this one ${memo.length}`
-  }
-  return undefined
+  return flawOfKey(key) ?? flawOfMemo(memo)
 }
 
-/** PostgreSQL keeps no zero character and no half of a surrogate pair. */
-function isStorable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed()
+function flawOfKey(key: string): string | undefined {
+  if (key.length > 0 && key.length <= MAX_KEY_LENGTH) return flawOfCharacters('key', key)
+  return `a key has 1 to ${MAX_KEY_LENGTH} characters, this one ${key.length}`
+}
+
+function flawOfMemo(memo: string): string | undefined {
+  if (memo.length <= MAX_MEMO_LENGTH) return flawOfCharacters('memo', memo)
+  return `a memo has at most ${MAX_MEMO_LENGTH} characters, this one ${memo.length}`
+}
+
+function flawOfCharacters(what: string, text: string): string | undefined {
+  const isStorable = !text.includes('\0') && text.isWellFormed()
+  return isStorable ? undefined : `a ${what} has no zero character and no half of a surrogate pair`
 }
 
 function flawOfEntries(entries: readonly Entry[]): string | undefined {

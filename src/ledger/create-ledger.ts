@@ -5,7 +5,7 @@ import type { Tables } from '../platform/database/index.ts'
 import type { Logger } from '../platform/index.ts'
 import { AccountIds, type FloorRule } from './account-ids.ts'
 import { Changes } from './changes.ts'
-import { checkReservation, checkTransfer } from './checked.ts'
+import { checkReservation, checkReservationKey, checkTransfer, checkTransfers } from './checked.ts'
 import type { Draft } from './draft.ts'
 import { GroupWriter, type WriterStats } from './group-writer.ts'
 import type {
@@ -25,7 +25,7 @@ import { type ChangedAccounts, type GroupDeps, runGroup, type Task } from './run
 import { Sweep } from './sweep.ts'
 import './tables.ts'
 import { commitTask, postTask, reserveTask, voidTask } from './tasks.ts'
-import { trialBalanceOf } from './trial-balance.ts'
+import { sharedTrialBalance } from './trial-balance.ts'
 
 export interface LedgerDeps {
   readonly db: Kysely<Tables>
@@ -66,12 +66,12 @@ export function createLedger({ db, bus, clock, logger, floorOf }: LedgerDeps): L
     postingAtOnce: (transfers) => postingAtOnce({ accountIds, nowMs: clock.nowMs(), onCommitted }, transfers),
     reserve: (request) => reserve(writer, request),
     commit: (reservationKey, transfer) => commit(writer, reservationKey, transfer),
-    void: async (reservationKey) => only(await writer.run([voidTask(reservationKey)])),
+    void: (reservationKey) => voidOne(writer, reservationKey),
     balance: (account) => balanceOf(db, account),
     accounts: (query = {}) => listAccounts(db, query),
     statement: (account, query = {}) => statementOf(db, account, query),
     subscribe: (account, onChange) => changes.subscribe(account, onChange),
-    trialBalance: () => trialBalanceOf(db),
+    trialBalance: sharedTrialBalance(db),
     start: () => sweep.start(),
     stop: async () => {
       await sweep.stop()
@@ -91,7 +91,7 @@ async function post(
   run: RunTasks,
   transfers: readonly Transfer[],
 ): Promise<readonly Outcome<PostedTransfer, PostRefusal>[]> {
-  const checked = transfers.map(checkTransfer)
+  const checked = checkTransfers(transfers)
   const tasks = checked.flatMap((outcome) => (outcome.ok ? [postTask(outcome.value)] : []))
   const answers = tasks.length === 0 ? [] : await (run(tasks) ?? tasks.map(() => BUSY))
   let next = 0
@@ -111,8 +111,18 @@ async function commit(
   reservationKey: string,
   transfer: Transfer,
 ): Promise<Outcome<PostedTransfer, CommitRefusal>> {
+  const key = checkReservationKey(reservationKey)
+  if (!key.ok) return key
   const checked = checkTransfer(transfer)
-  return checked.ok ? only(await writer.run([commitTask(reservationKey, checked.value)])) : checked
+  return checked.ok ? only(await writer.run([commitTask(key.value, checked.value)])) : checked
+}
+
+async function voidOne(
+  writer: GroupWriter,
+  reservationKey: string,
+): Promise<Outcome<undefined, CommitRefusal>> {
+  const key = checkReservationKey(reservationKey)
+  return key.ok ? only(await writer.run([voidTask(key.value)])) : key
 }
 
 function only<T>(answers: readonly T[] | undefined): T | typeof BUSY {

@@ -1,4 +1,4 @@
-import { accepted, type Outcome, refused } from '../kernel/index.ts'
+import { AppError, accepted, type Outcome, refused } from '../kernel/index.ts'
 import type { AccountName, CheckedEntry, CheckedReservation, CheckedTransfer } from './checked.ts'
 import type {
   AccountId,
@@ -110,10 +110,13 @@ export class Draft {
   reserve(wanted: CheckedReservation): Outcome<{ readonly isNew: boolean }, ReserveRefusal> {
     const { request, name, contentHash } = wanted
     const { key, amount, expiresAtSeconds } = request
-    const known = this.reservation(key)
+    const known = this.#ripe(key)
     if (known !== undefined) {
       const again = this.#again(key, known, contentHash)
-      return again.ok ? accepted({ isNew: again.value.isNew }) : again
+      if (!again.ok) return again
+      const { isNew } = again.value
+      // What an earlier try of this group made was made, though a later task of it may have closed it.
+      return isNew || known.state === 'open' ? accepted({ isNew }) : notOpen(known.state)
     }
     if (expiresAtSeconds <= this.#books.nowSeconds) {
       return refused({ code: 'INVALID', text: 'the reservation would have expired before it was made' })
@@ -217,7 +220,7 @@ export class Draft {
     const known = this.#accounts.get(name)
     if (known !== undefined) return known
     const read = this.#books.accounts.get(name)
-    if (read === undefined) throw new Error(`the account ${name} was not read`)
+    if (read === undefined) throw new AppError('INTERNAL', `the account ${name} was not read`)
     const account = { ...read }
     this.#accounts.set(name, account)
     return account
@@ -225,7 +228,7 @@ export class Draft {
 
   #nextNumber(): bigint {
     const number = this.#books.numbers[this.#usedNumbers++]
-    if (number === undefined) throw new Error('too few numbers were drawn')
+    if (number === undefined) throw new AppError('INTERNAL', 'too few numbers were drawn')
     return number
   }
 }

@@ -2,15 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { DatabaseError } from 'pg'
 import { AppError, type Clock, createDurations, type Durations, noteDuration } from '../kernel/index.ts'
-import type { Tables } from '../platform/database/index.ts'
+import { isTransient, type Tables } from '../platform/database/index.ts'
 import type { AccountIds } from './account-ids.ts'
 import type { Draft } from './draft.ts'
+import { MAX_ENTRIES_AT_ONCE } from './ledger.ts'
 import { type ChangedAccounts, runGroup, type Task } from './run-group.ts'
 
-/** Tasks of one transaction, counted by the accounts that they touch. What comes first goes, however large. */
+/** Tasks of one transaction, counted by their entries; one for each move of a reservation. */
 const GROUP_WEIGHT = 4_000
-/** Tasks that may wait, counted likewise; with more of them, more are refused. */
-export const MAX_WAITING_WEIGHT = 50_000
+/** Tasks that may wait, counted likewise; with more of them, more are refused. One call may fill it. */
+const MAX_WAITING_WEIGHT = MAX_ENTRIES_AT_ONCE
 /** A group that does not succeed for so long is given up. */
 const GIVE_UP_AFTER_MS = 20_000
 const FIRST_PAUSE_MS = 20
@@ -77,7 +78,7 @@ export class GroupWriter {
   run<T>(tasks: readonly Task<T>[]): Promise<readonly T[]> | undefined {
     if (this.#stopping.signal.aborted) return Promise.reject(stopped())
     const weight = tasks.reduce((sum, task) => sum + weightOf(task), 0)
-    if (this.#waitingWeight > 0 && this.#waitingWeight + weight > MAX_WAITING_WEIGHT) return undefined
+    if (this.#waitingWeight + weight > MAX_WAITING_WEIGHT) return undefined
     this.#waitingWeight += weight
     const answers = tasks.map((task) => this.#enqueue(task))
     this.#working ??= this.#work()
@@ -151,7 +152,8 @@ export class GroupWriter {
         return await this.#attempt(group, ownNumbers)
       } catch (error) {
         const isLate = performance.now() - startedMs + pauseMs > GIVE_UP_AFTER_MS
-        if (!isTransient(error) || isLate || this.#stopping.signal.aborted) throw unavailable(error)
+        const isPassing = isTransient(error) || isTaken(error)
+        if (!isPassing || isLate || this.#stopping.signal.aborted) throw unavailable(error)
         this.#repeats++
         await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
       }
@@ -171,21 +173,11 @@ function weightOf({ accounts }: Task<unknown>): number {
   return Math.max(1, accounts.length)
 }
 
-/** Connection, resources, operator, rollback (serialization, deadlock); a key that somebody took meanwhile. */
-const TRANSIENT_CLASSES: ReadonlySet<string> = new Set(['08', '40', '53', '55', '57'])
 const UNIQUE_VIOLATION = '23505'
-const IDLE_IN_TRANSACTION = '25P03'
 
-/** Is it worth while to try the same again? */
-function isTransient(error: unknown): boolean {
-  if (error instanceof DatabaseError) {
-    const { code = '' } = error
-    return (
-      TRANSIENT_CLASSES.has(code.slice(0, 2)) || code === UNIQUE_VIOLATION || code === IDLE_IN_TRANSACTION
-    )
-  }
-  // What `pg` and the system say of connections is a plain error; errors of other kinds are bugs.
-  return error instanceof Error && (error.constructor === Error || 'syscall' in error)
+/** Somebody took a key, or made an account, that nobody had when this group looked: by now it is to be seen. */
+function isTaken(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === UNIQUE_VIOLATION
 }
 
 function unavailable(cause: unknown): AppError {

@@ -15,6 +15,7 @@ export {
   type LedgerTransaction,
   MAX_AMOUNT,
   MAX_ENTRIES,
+  MAX_ENTRIES_AT_ONCE,
   MAX_KEY_LENGTH,
   MAX_MEMO_LENGTH,
   MAX_PATH_LENGTH,

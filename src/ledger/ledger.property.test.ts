@@ -46,7 +46,16 @@ const transfer: fc.Arbitrary<Transfer> = fc.record({
 })
 const transfers = fc.array(transfer, { minLength: 1, maxLength: 5 })
 const holdKey = fc.integer({ min: 1, max: 6 }).map((n) => `h${n}`)
+/** The same whenever it is asked for under this key, so that many a reservation is asked for again. */
+const usualReservation = fc.integer({ min: 1, max: 6 }).map((n) => ({
+  do: 'reserve' as const,
+  key: `h${n}`,
+  account: { path: n % 2 === 0 ? 'liabilities/a' : 'assets/cash', asset: 'msat' as const },
+  amount: BigInt(n),
+  at: n,
+}))
 const move: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 3, arbitrary: usualReservation },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('post' as const), transfers }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('post in' as const), transfers }) },
   {

@@ -1,12 +1,21 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { accepted } from '../kernel/index.ts'
 import type { Database } from '../platform/database/index.ts'
 import { testDatabase } from '../platform/database/testing/index.ts'
-import { type LedgerService, MAX_AMOUNT, MAX_ENTRIES, type Transfer } from './index.ts'
+import {
+  type LedgerService,
+  MAX_AMOUNT,
+  MAX_ENTRIES,
+  MAX_ENTRIES_AT_ONCE,
+  type Transfer,
+  trialBalanceOf,
+} from './index.ts'
 import { msat, NOW_SECONDS, testClock, testLedger, transfer } from './testing/index.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const PATIENCE = { timeout: 20_000 }
 
 let database: Database
 let ledger: LedgerService
@@ -186,6 +195,29 @@ describe('posting', () => {
   })
 })
 
+describe('a call', () => {
+  test('has a bound, however it comes, and is refused whole beyond it', async () => {
+    const tooMany = Array.from({ length: MAX_ENTRIES_AT_ONCE / 2 + 1 }, (_, n) =>
+      topUp(`many ${n}`, alice, 1n),
+    )
+    const inTransaction = database.db.transaction().execute((tx) => ledger.postIn(tx, tooMany))
+    for (const outcomes of [await ledger.post(tooMany), await inTransaction]) {
+      const texts = outcomes.map(
+        (outcome) => !outcome.ok && 'text' in outcome.refusal && outcome.refusal.text,
+      )
+      expect(texts).toHaveLength(tooMany.length)
+      expect(new Set(texts)).toEqual(
+        new Set([`a call has at most ${MAX_ENTRIES_AT_ONCE} entries in all, this one 50002`]),
+      )
+    }
+    await post(topUp('makes the accounts', alice, 1n))
+    await post(topUp('finds the accounts', alice, 1n))
+    expect(ledger.postingAtOnce(tooMany.slice(0, 1))).toBeDefined()
+    expect(ledger.postingAtOnce(tooMany)).toBeUndefined()
+    expect(await balance(alice)).toBe(2n)
+  })
+})
+
 describe('in a transaction of the caller', () => {
   test('a posting stands and falls with it', async () => {
     const posting = topUp('in 1', alice, 5n)
@@ -239,7 +271,9 @@ describe('at once, in a statement of the caller', () => {
       ['credit', 2n, 3n],
       ['debit', 5n, 1n],
     ])
-    expect((await ledger.trialBalance()).map(({ wrongBalances }) => wrongBalances)).not.toContain(1)
+    const trial = await ledger.trialBalance()
+    expect(trial.filter(({ wrongBalances }) => wrongBalances > 0)).toEqual([])
+    expect(trial.map(({ asset }) => asset)).toContain('msat')
   })
 
   test('all fails when one account is short, though a later transfer would make up for it', async () => {
@@ -332,6 +366,13 @@ describe('what is shown', () => {
     expect(await ledger.accounts({ prefix, asset: 'wei' })).toEqual([])
   })
 
+  test('a page may begin behind any text, also one that is no path', async () => {
+    await post(topUp('behind', 'liabilities/behind/a', 1n))
+    const prefix = 'liabilities/behind/'
+    expect(await ledger.accounts({ prefix, after: msat('X') })).toHaveLength(1)
+    expect(await ledger.accounts({ prefix, after: msat('x') })).toEqual([])
+  })
+
   test('the trial balance has the sums of all entries, and counts what is not as it was posted', async () => {
     const other = await testDatabase()
     const books = testLedger(other, { clock })
@@ -350,6 +391,56 @@ describe('what is shown', () => {
     expect(await books.trialBalance()).toEqual([{ ...sound, wrongBalances: 2 }])
     await books.stop()
     await other.close()
+  })
+})
+
+describe('a trial balance that takes long', () => {
+  let other: Database
+  let books: LedgerService
+  let entriesAreFree: () => void
+  let untilFree: Promise<unknown>
+  beforeEach(async () => {
+    other = await testDatabase()
+    books = testLedger(other, { clock })
+    await books.post([topUp('long', alice, 5n)])
+    const { promise: free, resolve } = Promise.withResolvers<void>()
+    const { promise: locked, resolve: isLocked } = Promise.withResolvers<void>()
+    entriesAreFree = resolve
+    untilFree = other.db.transaction().execute(async (tx) => {
+      await sql`LOCK TABLE ledger_entries`.execute(tx)
+      isLocked()
+      await free
+    })
+    await locked
+  })
+  afterEach(async () => {
+    entriesAreFree()
+    await untilFree
+    await books.stop()
+    await other.close()
+  })
+
+  test('is made once for all who ask meanwhile, and anew for who asks afterwards', async () => {
+    const asked = Array.from({ length: 10 }, () => books.trialBalance())
+    const running = await vi.waitFor(async () => {
+      const { rows } = await sql`SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(other.db)
+      expect(rows).not.toHaveLength(0)
+      return rows
+    }, PATIENCE)
+    expect(running).toHaveLength(1)
+    entriesAreFree()
+    const line = { asset: 'msat', debits: 5n, credits: 5n, wrongBalances: 0 }
+    expect(await Promise.all(asked)).toEqual(asked.map(() => [line]))
+    await books.post([topUp('longer', alice, 1n)])
+    expect(await books.trialBalance()).toEqual([{ ...line, debits: 6n, credits: 6n }])
+  })
+
+  test('is given up after its time, with a word that says so', async () => {
+    await expect(trialBalanceOf(other.db, 50)).rejects.toMatchObject({
+      code: 'LEDGER_UNAVAILABLE',
+      message: expect.stringContaining('50 ms'),
+    })
   })
 })
 

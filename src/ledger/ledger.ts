@@ -23,6 +23,8 @@ export interface AccountId {
 
 /** Entries of one transfer. */
 export const MAX_ENTRIES = 1_000
+/** Entries of all transfers of one call; with more of them all are `INVALID`. */
+export const MAX_ENTRIES_AT_ONCE = 50_000
 /** Characters of a key, of a transfer or a reservation. */
 export const MAX_KEY_LENGTH = 200
 export const MAX_MEMO_LENGTH = 200
@@ -61,7 +63,7 @@ export type PostRefusal =
   | { readonly code: 'SHORT_FUNDS'; readonly account: AccountId; readonly missing: bigint }
   /** The key is of another transfer or reservation. */
   | { readonly code: 'KEY_REUSED'; readonly key: string }
-  /** The transfer has no meaning: not balanced, an amount that is not positive, a path that is none. */
+  /** It has no meaning (not balanced, an amount that is not positive, a path or a key that is none), or the call is too large. */
   | { readonly code: 'INVALID'; readonly text: string }
   /** More transfers wait than may; nothing was posted. */
   | { readonly code: 'BUSY' }
@@ -78,7 +80,10 @@ export interface ReservationRequest {
 /** `open` until it is committed, voided or expired, and then for ever what it became. */
 export type ReservationState = 'open' | 'committed' | 'voided' | 'expired'
 
-export type ReserveRefusal = PostRefusal
+export type ReserveRefusal =
+  | PostRefusal
+  /** It was made before, with this content, and is voided, expired or committed by now: it holds nothing. */
+  | { readonly code: 'NOT_OPEN'; readonly state: ReservationState }
 
 export type CommitRefusal =
   | PostRefusal
@@ -110,6 +115,7 @@ export interface StatementLine {
 }
 
 export interface StatementPage {
+  /** Newest first. */
   readonly lines: readonly StatementLine[]
   /** For `before` of the next page, which may turn out to be empty; undefined at the end. */
   readonly next: bigint | undefined
@@ -126,7 +132,6 @@ export interface StatementQuery {
   readonly limit?: number
 }
 
-/** Newest first. */
 export interface AccountChange extends Balance {
   readonly transferId: bigint
 }
@@ -153,10 +158,14 @@ export interface PostingAtOnce {
 export interface Ledger {
   /**
    * Posts each transfer on its own: one that is refused leaves the others as they are. What is posted by many callers
-   * at the same time goes into one transaction. Resolves when it is durable, in the order of `transfers`.
+   * at the same time goes into one transaction. Resolves when it is durable, in the order of `transfers`, which have
+   * at most `MAX_ENTRIES_AT_ONCE`.
    */
   post(transfers: readonly Transfer[]): Promise<readonly Outcome<PostedTransfer, PostRefusal>[]>
-  /** As `post`, within a transaction of the caller: it is posted when that is committed. All or, by a rollback, nothing. */
+  /**
+   * As `post`, within a transaction of the caller: it is posted when that is committed. All or, by a rollback, nothing. Nobody
+   * here hears of the commit, so whoever follows the accounts hears of it two seconds late.
+   */
   postIn(
     tx: LedgerTransaction,
     transfers: readonly Transfer[],
@@ -166,6 +175,7 @@ export interface Ledger {
    * `postIn` can.
    */
   postingAtOnce(transfers: readonly Transfer[]): PostingAtOnce | undefined
+  /** Accepted, also with `isNew: false`, when so much is held until it is committed or voided, or its time comes. */
   reserve(request: ReservationRequest): Promise<Outcome<{ readonly isNew: boolean }, ReserveRefusal>>
   /** Frees what is held and posts the transfer, in one step. The same again is accepted with `isNew: false`. */
   commit(reservationKey: string, transfer: Transfer): Promise<Outcome<PostedTransfer, CommitRefusal>>
@@ -177,6 +187,11 @@ export interface Ledger {
   statement(account: AccountId, query?: StatementQuery): Promise<StatementPage>
   /** For each change of the account by any process, in order of their coming, at most some seconds late; returns how to stop. */
   subscribe(account: AccountId, onChange: (change: AccountChange) => void): () => void
+  /**
+   * Reads every entry there is. Whoever asks while it is under way gets the same answer.
+   *
+   * @throws AppError LEDGER_UNAVAILABLE when it takes longer than it may.
+   */
   trialBalance(): Promise<readonly TrialBalanceLine[]>
 }
 

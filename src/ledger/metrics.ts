@@ -6,7 +6,7 @@ export function registerLedgerMetrics(registry: Registry, stats: () => LedgerSta
   const meter = new Meter(registry)
   meter.counter(
     'stoa_ledger_tasks_total',
-    'Transfers and moves of reservations that were written, or refused on the way.',
+    'Transfers and moves of reservations that the ledger wrote by itself, or refused on the way; not those that belong to a transaction of another part, as packets do.',
     () => stats()?.tasks,
   )
   meter.counter('stoa_ledger_commits_total', 'Transactions that they were written in.', () => stats()?.groups)

@@ -1,7 +1,7 @@
 /** Posting within one statement of the caller: `migrations/0010_ledger_post_at_once.sql`. */
 import { type RawBuilder, sql } from 'kysely'
 import type { AccountIds } from './account-ids.ts'
-import { type CheckedTransfer, checkTransfer } from './checked.ts'
+import { type CheckedTransfer, checkTransfers } from './checked.ts'
 import type { PostingAtOnce, Transfer } from './ledger.ts'
 import { listOf } from './read-books.ts'
 import type { ChangedAccounts } from './run-group.ts'
@@ -18,8 +18,7 @@ export function postingAtOnce(
   transfers: readonly Transfer[],
 ): PostingAtOnce | undefined {
   const checked: CheckedTransfer[] = []
-  for (const transfer of transfers) {
-    const outcome = checkTransfer(transfer)
+  for (const outcome of checkTransfers(transfers)) {
     if (!outcome.ok) return undefined
     checked.push(outcome.value)
   }

@@ -38,7 +38,8 @@ export async function listAccounts(
   if (asset !== undefined) query = query.where('asset', '=', asset)
   if (after !== undefined) {
     query = query.where(
-      sql<boolean>`(path, asset) > (${after.path}::ledger_path, ${after.asset}::ledger_asset)`,
+      // Any text, also one that is no path: its place in the order is what is asked for.
+      sql<boolean>`(path, asset) > (${after.path}::text COLLATE "C", ${after.asset}::text COLLATE "C")`,
     )
   }
   const rows = await query.orderBy('path').orderBy('asset').limit(pageOf(limit)).execute()

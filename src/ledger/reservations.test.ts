@@ -79,6 +79,27 @@ test.each<[ReservationState, unknown, unknown]>([
   expect((await ledger.balance(msat(alice))).held).toBe(0n)
 })
 
+test.each<ReservationState>(['committed', 'voided', 'expired'])(
+  'the same reservation again, when it is %s, is refused, since it holds nothing',
+  async (state) => {
+    const request = requestOf(1n)
+    await bring(key, state)
+    expect(await ledger.reserve(request)).toEqual(notOpen(state))
+    expect((await ledger.balance(msat(alice))).held).toBe(0n)
+  },
+)
+
+test('a reservation is not closed under a key that no reservation can have, and whoever asks at the same time is served', async () => {
+  const answers = await Promise.all([
+    ledger.void('a\0b'),
+    ledger.commit('', spend('without a key', 1n)),
+    ledger.commit('x'.repeat(201), spend('a key without end', 1n)),
+    reserve(1n),
+  ])
+  const invalid = { ok: false, refusal: { code: 'INVALID' } }
+  expect(answers).toMatchObject([invalid, invalid, invalid, { ok: true }])
+})
+
 test('what nobody reserved is not found, and nothing is posted', async () => {
   const notFound = { ok: false, refusal: { code: 'NOT_FOUND', key: 'nothing' } }
   expect(await ledger.commit('nothing', spend('nothing', 1n))).toEqual(notFound)

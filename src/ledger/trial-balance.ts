@@ -1,6 +1,13 @@
 import { type Kysely, sql } from 'kysely'
+import { DatabaseError } from 'pg'
+import { AppError } from '../kernel/index.ts'
 import type { Tables } from '../platform/database/index.ts'
 import type { TrialBalanceLine } from './ledger.ts'
+
+/** Enough for hundreds of millions of entries. */
+const MAX_TIME_MS = 600_000
+/** SQLSTATE of a statement that was ended from without, as after its time. */
+const CANCELED = '57014'
 
 interface Row {
   readonly asset: TrialBalanceLine['asset']
@@ -13,14 +20,24 @@ interface Row {
  * One statement, and so one moment of the books. It reads every entry there is; nothing waits for it meanwhile. An
  * account is wrong whose balance is not the sum of its entries or not what its last entry says, or which holds something
  * else than its open reservations.
+ *
+ * @throws AppError LEDGER_UNAVAILABLE when it takes longer than it may.
  */
-export async function trialBalanceOf(db: Kysely<Tables>): Promise<readonly TrialBalanceLine[]> {
+export async function trialBalanceOf(
+  db: Kysely<Tables>,
+  maxTimeMs = MAX_TIME_MS,
+): Promise<readonly TrialBalanceLine[]> {
   const rows = await db
     .transaction()
     .setAccessMode('read only')
     .execute(async (tx) => {
-      await sql`SET LOCAL statement_timeout = 0`.execute(tx)
+      await sql`SET LOCAL statement_timeout = ${sql.lit(maxTimeMs)}`.execute(tx)
       return (await TRIAL_BALANCE.execute(tx)).rows
+    })
+    .catch((cause: unknown) => {
+      if (!(cause instanceof DatabaseError) || cause.code !== CANCELED) throw cause
+      const message = `The trial balance was ended before it was done (it may take ${maxTimeMs} ms); ask again when the database has less to do.`
+      throw new AppError('LEDGER_UNAVAILABLE', message, { cause, facts: { maxTimeMs } })
     })
   return rows.map(({ asset, debits, credits, wrong }) => ({
     asset,
@@ -28,6 +45,17 @@ export async function trialBalanceOf(db: Kysely<Tables>): Promise<readonly Trial
     credits: BigInt(credits),
     wrongBalances: Number(wrong),
   }))
+}
+
+/** One at a time, however many ask: it takes a connection and reads for minutes. */
+export function sharedTrialBalance(db: Kysely<Tables>): () => Promise<readonly TrialBalanceLine[]> {
+  let running: Promise<readonly TrialBalanceLine[]> | undefined
+  return () => {
+    running ??= trialBalanceOf(db).finally(() => {
+      running = undefined
+    })
+    return running
+  }
 }
 
 const TRIAL_BALANCE = sql<Row>`

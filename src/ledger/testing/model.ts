@@ -38,12 +38,14 @@ export class LedgerModel {
   }
 
   reserve(key: string, account: AccountId, amount: bigint, expiresAtSeconds: number): ModelAnswer {
+    this.#expire()
     const known = this.holds.get(key)
     const wanted: Hold = { account, amount, expiresAtSeconds, state: 'open' }
     if (known !== undefined) {
-      const { state: _, transferKey: __, ...content } = known
-      const { state: ___, ...asked } = wanted
-      return same(content, asked) ? 'known' : 'reused'
+      const { state, transferKey: _, ...content } = known
+      const { state: __, ...asked } = wanted
+      if (!same(content, asked)) return 'reused'
+      return state === 'open' ? 'known' : 'not open'
     }
     if (expiresAtSeconds <= this.nowSeconds) return 'invalid'
     this.holds.set(key, wanted)

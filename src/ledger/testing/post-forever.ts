@@ -1,12 +1,12 @@
 /**
  * The program that `crash.test.ts` kills: posts, reserves and commits by a plan that its name determines, several at a
- * time, and prints the keys that were acknowledged.
+ * time, and prints the keys that were acknowledged, and a dash for each step that came to nothing.
  */
 import { pino } from 'pino'
-import { systemClock } from '../../kernel/index.ts'
 import { createMemoryBus } from '../../platform/bus/index.ts'
 import { openDatabase } from '../../platform/database/index.ts'
 import { createLedger, type LedgerService } from '../index.ts'
+import { testClock } from './index.ts'
 import { type PlannedStep, planOf, takeStep } from './plan.ts'
 
 const AT_ONCE = 20
@@ -21,7 +21,8 @@ const { db } = await openDatabase({
   statementTimeoutMs: 10_000,
   connectTimeoutMs: 5_000,
 })
-const ledger: LedgerService = createLedger({ db, bus: createMemoryBus(), clock: systemClock, logger })
+const clock = testClock()
+const ledger: LedgerService = createLedger({ db, bus: createMemoryBus(), clock, logger })
 const plan = planOf(name, Number(steps))
 await Promise.all(
   Array.from({ length: AT_ONCE }, (_, lane) => walk(plan.filter((_step, n) => n % AT_ONCE === lane))),
@@ -31,7 +32,8 @@ process.exit()
 
 async function walk(mine: readonly PlannedStep[]): Promise<void> {
   for (const step of mine) {
-    await takeStep(ledger, step)
-    process.stdout.write(`${step.transfer.key}\n`)
+    const isPosted = await takeStep(ledger, step)
+    clock.advanceSeconds(1)
+    process.stdout.write(isPosted ? `${step.transfer.key}\n` : '-\n')
   }
 }

@@ -2,6 +2,7 @@
 export { ADVISORY_LOCKS } from './advisory-locks.ts'
 export type { ConnectionSettings, Database, DatabaseStats } from './database.ts'
 export { hasEmbeddedDatabase, type InspectedDatabase, inspectDatabase } from './inspect-database.ts'
+export { isTransient } from './is-transient.ts'
 export {
   MIGRATIONS_FOLDER,
   type MigrateReport,
