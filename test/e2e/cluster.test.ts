@@ -1,13 +1,8 @@
 /** Several processes on one PostgreSQL and one Redis, both real, are one relay to whoever uses it. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import {
-  noServerBecause,
-  type PostgresServer,
-  startPostgres,
-} from '../../src/events/postgres/testing/index.ts'
-import { isRedisInstalled, startTestRedis, type TestRedis } from '../../src/platform/bus/testing/index.ts'
 import { authorNamed, eventBy } from './authors.ts'
 import { EventClient } from './event-client.ts'
+import { noServicesBecause, type SharedServices, startSharedServices } from './shared-services.ts'
 import { Stage, type StoaProcess } from './stoa-process.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
@@ -15,33 +10,22 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 const ACCEPTED = { isAccepted: true, text: '' }
 const alice = authorNamed('alice')
 
-if (noServerBecause !== undefined)
-  console.warn(`SKIPPED: two processes as one relay, since ${noServerBecause}`)
+if (noServicesBecause !== undefined)
+  console.warn(`SKIPPED: two processes as one relay, since ${noServicesBecause}`)
 
-describe.skipIf(noServerBecause !== undefined || !isRedisInstalled)('two processes', () => {
+describe.skipIf(noServicesBecause !== undefined)('two processes', () => {
   const stage = new Stage()
-  let postgres: PostgresServer
-  let redis: TestRedis
+  let services: SharedServices
   let first: StoaProcess
   let second: StoaProcess
 
   beforeAll(async () => {
-    postgres = await startPostgres()
-    redis = await startTestRedis()
+    services = await startSharedServices()
   })
-  afterAll(async () => {
-    await redis.dispose()
-    await postgres.stop()
-  })
+  afterAll(() => services.stop())
 
   beforeEach(async () => {
-    const env = {
-      STOA_STORE__ENGINE: 'postgres',
-      STOA_DATABASE__URL: postgres.url,
-      STOA_REDIS__URL: redis.url,
-      STOA_SIGNER__RELAY_KEY: '1'.repeat(64),
-      STOA_SIGNER__INTERLEDGER_SECRET: '2'.repeat(64),
-    }
+    const { env } = services
     first = await stage.start({ env })
     second = await stage.start({ env })
   })
@@ -100,12 +84,12 @@ describe.skipIf(noServerBecause !== undefined || !isRedisInstalled)('two process
   test('without Redis each goes on with its own clients, and says so; with it they hear of each other again', async () => {
     const [a, b] = await Promise.all([EventClient.open(first.url), EventClient.open(second.url)])
     const heard = await b.watch({ authors: [alice.pubkey], '#t': ['redis'] })
-    await redis.kill()
+    await services.redis.kill()
     const during = eventBy(alice, { content: 'without Redis', tags: [['t', 'redis']] })
     expect(await a.publish(during)).toEqual(ACCEPTED)
     expect(await b.query({ ids: [during.id] })).toEqual([during])
     await eventually(async () => expect(await sharedStatus(first)).toBe('degraded'))
-    await redis.start()
+    await services.redis.start()
     await eventually(async () =>
       expect([await sharedStatus(first), await sharedStatus(second)]).toEqual(['ok', 'ok']),
     )

@@ -161,6 +161,40 @@ export class HostilePeer {
   }
 }
 
+/** What a node answers to a POST: a reply, or the status with which it takes none. */
+export type HttpReply = IlpReply | { readonly type: 'http'; readonly status: number }
+
+/** A peer that pays over ILP-over-HTTP and cannot be paid. */
+export class HostileHttpPeer {
+  readonly #url: string
+  readonly #token: string
+
+  /** @param url `http://127.0.0.1:…/ilp`. */
+  constructor(url: string, token: string) {
+    this.#url = url
+    this.#token = token
+  }
+
+  pay(prepare: IlpPrepare): Promise<HttpReply> {
+    return this.post(encodeIlpPacket(prepare))
+  }
+
+  /** @throws Error when the node says what cannot be read. */
+  async post(body: Buffer, headers: Readonly<Record<string, string>> = {}): Promise<HttpReply> {
+    const authorization = `Bearer ${this.#token}`
+    const response = await fetch(this.#url, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/octet-stream', ...headers },
+      body: Uint8Array.from(body),
+    })
+    const answer = Buffer.from(await response.arrayBuffer())
+    if (response.status !== 200) return { type: 'http', status: response.status }
+    const reply = decodeReplyPacket(answer)
+    if (!reply.ok) throw new Error(reply.refusal)
+    return reply.value
+  }
+}
+
 /** What a frame says by this sub-protocol. */
 export function dataIn({ protocols }: BtpFrame, name: string): Buffer | undefined {
   return protocols.find((protocol) => protocol.name === name)?.data

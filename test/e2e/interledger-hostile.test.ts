@@ -1,5 +1,5 @@
 /**
- * Hostile peers over real BTP connections, against one whole node with its books in PostgreSQL. Whatever they do: each
+ * Hostile peers over real BTP connections and over HTTP, against one whole node with its books in PostgreSQL. Whatever they do: each
  * packet has the answer that the RFC gives it, limits hold, an honest peer beside them is served, the ledger balances.
  */
 import { randomBytes } from 'node:crypto'
@@ -31,8 +31,10 @@ import {
   type AnswerPrepare,
   dataIn,
   fulfilling,
+  HostileHttpPeer,
   HostilePeer,
   type HostilePeerOptions,
+  type HttpReply,
   type PeerAnswer,
   preparePaying,
 } from './hostile-ilp-peer.ts'
@@ -146,10 +148,12 @@ async function joinMallory(
 
 const factsOf = async (id: string) => (await node.opened.node.peers.list()).find((peer) => peer.id === id)
 
-const codeOf = (reply: IlpReply | undefined): string | undefined =>
-  reply?.type === 'reject' ? reply.code : reply?.type
+function codeOf(reply: HttpReply | undefined): string | undefined {
+  if (reply?.type === 'http') return `${reply.status}`
+  return reply?.type === 'reject' ? reply.code : reply?.type
+}
 
-function countCodes(replies: readonly (IlpReply | undefined)[]): Record<string, number> {
+function countCodes(replies: readonly (HttpReply | undefined)[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const reply of replies) {
     const code = codeOf(reply) ?? 'nothing'
@@ -158,22 +162,23 @@ function countCodes(replies: readonly (IlpReply | undefined)[]): Record<string, 
   return counts
 }
 
-describe('packets that must not pass', () => {
-  const REFUSED: readonly [what: string, code: string, packet: () => Partial<IlpPrepare>][] = [
-    ['expired', 'R00', () => ({ expiresAtMs: Date.now() - 1 })],
-    ['with too little time left to pass it on', 'R02', () => ({ expiresAtMs: Date.now() + WINDOW_MS })],
-    ['that expire in a thousand years', 'F00', () => ({ expiresAtMs: Date.UTC(3026, 0, 1) })],
-    ['larger than the largest', 'F08', () => ({ amount: 1_001n })],
-    ['of the largest amount that there is', 'F08', () => ({ amount: 2n ** 64n - 1n })],
-    ['with more data than a packet may have', 'F01', () => ({ data: Buffer.alloc(32_768) })],
-    ['to no address below a child of its own', 'F02', () => ({ destination: 'test.node.mallory.wallet' })],
-    ['to no child of the node', 'F02', () => ({ destination: 'test.node.nobody.at.all' })],
-    ['to the node itself', 'F02', () => ({ destination: 'test.node' })],
-    ['to what is no payment of the node', 'F02', () => ({ destination: 'test.node.pay.made-up' })],
-    ['with money to the neighbour itself', 'F00', () => ({ destination: 'peer.config' })],
-    ['to an unknown protocol between neighbours', 'F02', () => ({ destination: 'peer.shell', amount: 0n })],
-  ]
+/** Packets that no link carries any further, and what is said of them over BTP. */
+const REFUSED: readonly (readonly [what: string, code: string, packet: () => Partial<IlpPrepare>])[] = [
+  ['expired', 'R00', () => ({ expiresAtMs: Date.now() - 1 })],
+  ['with too little time left to pass it on', 'R02', () => ({ expiresAtMs: Date.now() + WINDOW_MS })],
+  ['that expire in a thousand years', 'F00', () => ({ expiresAtMs: Date.UTC(3026, 0, 1) })],
+  ['larger than the largest', 'F08', () => ({ amount: 1_001n })],
+  ['of the largest amount that there is', 'F08', () => ({ amount: 2n ** 64n - 1n })],
+  ['with more data than a packet may have', 'F01', () => ({ data: Buffer.alloc(32_768) })],
+  ['to no address below a child of its own', 'F02', () => ({ destination: 'test.node.mallory.wallet' })],
+  ['to no child of the node', 'F02', () => ({ destination: 'test.node.nobody.at.all' })],
+  ['to the node itself', 'F02', () => ({ destination: 'test.node' })],
+  ['to what is no payment of the node', 'F02', () => ({ destination: 'test.node.pay.made-up' })],
+  ['with money to the neighbour itself', 'F00', () => ({ destination: 'peer.config' })],
+  ['to an unknown protocol between neighbours', 'F02', () => ({ destination: 'peer.shell', amount: 0n })],
+]
 
+describe('packets that must not pass', () => {
   test.each(REFUSED)('%s: %s', async (_, code, packet) => {
     const { id, peer } = await joinMallory()
     const heard = shop.heard.length
@@ -450,6 +455,99 @@ describe('more than was agreed', () => {
     peer.raw.socket.terminate()
     await Promise.all(sent)
     expect(await factsOf(id)).toMatchObject({ incomingInFlight: 0n })
+  })
+})
+
+describe('over HTTP', () => {
+  async function joinOverHttp(limits: Partial<PeerLimits> = {}) {
+    const id = newId()
+    const tokenHash = tokenHashOf(tokenOf(id))
+    const link = { kind: 'http', url: 'http://127.0.0.1:9/ilp', token: 'unused', tokenHash } as const
+    const terms = { relation: 'child', limits: { ...LIMITS, ...limits } } as const
+    await addPeer(node.opened, peerTerms(id, 'drop', link, terms))
+    return { id, peer: new HostileHttpPeer(`${node.url}/ilp`, tokenOf(id)) }
+  }
+
+  test.each(REFUSED)('a packet %s: %s', async (_, code, packet) => {
+    const { id, peer } = await joinOverHttp()
+    const heard = shop.heard.length
+    // What is no packet is not taken at all.
+    const expected = code === 'F01' ? '400' : code
+    expect(codeOf(await peer.pay(preparePaying('test.node.shop', packet())))).toBe(expected)
+    expect(shop.heard).toHaveLength(heard)
+    expect(await balanceOf(`assets/peer/${id}`)).toBe(0n)
+  })
+
+  test('garbage in the place of a packet is not taken, and a packet beside it passes', async () => {
+    const { id, peer } = await joinOverHttp()
+    const good = encodeIlpPacket(preparePaying('test.node.shop'))
+    const garbage = [
+      Buffer.alloc(0),
+      Buffer.from([12]),
+      randomBytes(300),
+      good.subarray(0, -1),
+      Buffer.from([12, 0x84, 0xff, 0xff, 0xff, 0xff]),
+      encodeIlpPacket(fulfilling({ data: randomBytes(32) })),
+      encodeIlpPacket(preparePaying('no address')),
+    ]
+    const replies = await Promise.all([...garbage.map((bytes) => peer.post(bytes)), peer.post(good)])
+    expect(countCodes(replies)).toEqual({ 400: garbage.length, fulfill: 1 })
+    expect(codeOf(await peer.post(Buffer.alloc(128 * 1024 + 1)))).toBe('413')
+    expect(codeOf(await peer.post(good, { 'content-type': 'application/json' }))).toBe('415')
+    expect(codeOf(await peer.post(randomBytes(100), { 'content-type': 'application/vnd.stoa.ask' }))).toBe(
+      '404',
+    )
+    expect(await balanceOf(`assets/peer/${id}`)).toBe(1_000n)
+  })
+
+  test('the same packet once more is refused with F00, at once and later, and is paid once', async () => {
+    const { id, peer } = await joinOverHttp()
+    const prepare = preparePaying('test.node.shop')
+    const heard = shop.heard.length
+    const together = await Promise.all(Array.from({ length: 20 }, () => peer.pay(prepare)))
+    expect(countCodes(together)).toEqual({ fulfill: 1, F00: 19 })
+    const longer = Buffer.concat([encodeIlpPacket(prepare), randomBytes(9)])
+    expect(countCodes([await peer.pay(prepare), await peer.post(longer)])).toEqual({ F00: 2 })
+    expect(shop.heard).toHaveLength(heard + 1)
+    expect(await balanceOf(`assets/peer/${id}`)).toBe(1_000n)
+  })
+
+  test('above its packets a second a peer is told T05, and above what it may owe T04', async () => {
+    const { id, peer } = await joinOverHttp({
+      maxPacketsPerSecond: 50,
+      maxInFlight: 1_000,
+      maxReceivable: 60n,
+    })
+    const startedMs = Date.now()
+    const flood = Array.from({ length: 500 }, () => peer.pay(preparePaying('test.node.shop', { amount: 1n })))
+    const { fulfill = 0, T04 = 0, ...others } = countCodes(await Promise.all(flood))
+    const seconds = (Date.now() - startedMs) / 1_000
+    // Two seconds' worth at once, and what time gives back.
+    expect(fulfill).toBe(60)
+    expect(fulfill + T04).toBeGreaterThanOrEqual(100)
+    expect(fulfill + T04).toBeLessThanOrEqual(101 + seconds * 50)
+    expect(others).toEqual({ T05: 500 - fulfill - T04 })
+    expect(await balanceOf(`assets/peer/${id}`)).toBe(60n)
+  })
+
+  test('who shows a token of nobody, of a peer over BTP, of a closed peer or none is told 401', async () => {
+    const gone = await joinOverHttp()
+    await node.opened.node.peers.close(gone.id, BY)
+    await vi.waitFor(async () => expect(await factsOf(gone.id)).toMatchObject({ state: 'closed' }), PATIENCE)
+    const overBtp = await joinMallory()
+    const heard = shop.heard.length
+    for (const token of [
+      'of-nobody',
+      tokenOf(gone.id),
+      tokenOf(overBtp.id),
+      tokenHashOf(tokenOf('honest')),
+    ]) {
+      const stranger = new HostileHttpPeer(`${node.url}/ilp`, token)
+      expect(codeOf(await stranger.pay(preparePaying('test.node.shop'))), token).toBe('401')
+    }
+    const mute = new HostileHttpPeer(`${node.url}/ilp`, '')
+    expect(codeOf(await mute.post(randomBytes(10), { authorization: 'Basic aG9uZXN0Og==' }))).toBe('401')
+    expect(shop.heard).toHaveLength(heard)
   })
 })
 

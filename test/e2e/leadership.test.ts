@@ -1,12 +1,7 @@
 /** Of several processes of role `jobs`, one at a time does what is done once; the others have it do what operators want. */
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import {
-  noServerBecause,
-  type PostgresServer,
-  startPostgres,
-} from '../../src/events/postgres/testing/index.ts'
-import { isRedisInstalled, startTestRedis, type TestRedis } from '../../src/platform/bus/testing/index.ts'
+import { noServicesBecause, type SharedServices, startSharedServices } from './shared-services.ts'
 import { Stage, type StoaProcess } from './stoa-process.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
@@ -16,32 +11,21 @@ const TAKEN = /"duty":"services".*leadership\.taken/
 /** Nobody listens there. */
 const PEER = 'ws://127.0.0.1:9'
 
-if (noServerBecause !== undefined)
-  console.warn(`SKIPPED: one process at a time leads, since ${noServerBecause}`)
+if (noServicesBecause !== undefined)
+  console.warn(`SKIPPED: one process at a time leads, since ${noServicesBecause}`)
 
-describe.skipIf(noServerBecause !== undefined || !isRedisInstalled)('two processes of role jobs', () => {
+describe.skipIf(noServicesBecause !== undefined)('two processes of role jobs', () => {
   const stage = new Stage()
-  let postgres: PostgresServer
-  let redis: TestRedis
+  let services: SharedServices
 
   beforeAll(async () => {
-    postgres = await startPostgres()
-    redis = await startTestRedis()
+    services = await startSharedServices()
   })
   afterEach(({ task }) => stage.end({ hasFailed: task.result?.state === 'fail' }))
-  afterAll(async () => {
-    await redis.dispose()
-    await postgres.stop()
-  })
+  afterAll(() => services.stop())
 
   test('one leads; killed, it is followed by the other, which knows what operators told either', async () => {
-    const env = {
-      STOA_STORE__ENGINE: 'postgres',
-      STOA_DATABASE__URL: postgres.url,
-      STOA_REDIS__URL: redis.url,
-      STOA_SIGNER__RELAY_KEY: '1'.repeat(64),
-      STOA_SIGNER__INTERLEDGER_SECRET: '2'.repeat(64),
-    }
+    const { env } = services
     const both = await Promise.all([
       stage.start({ env, hasOffice: true }),
       stage.start({ env, hasOffice: true }),
@@ -78,16 +62,14 @@ describe.skipIf(noServerBecause !== undefined || !isRedisInstalled)('two process
     )
 
     // Its connection is gone, and with it the lock: it stops, and takes the lead again.
-    await endLeadersConnection(postgres.url)
+    await endLeadersConnection(services.postgres.url)
     await eventually(() => expect(second.stderr).toMatch(/"duty":"services".*leadership\.lost/))
     await eventually(async () => expect(await roleOf(second)).toBe('leading'))
     expect(await second.stop()).toMatchObject({ code: 0 })
   })
 
-  async function admin({ dataDir }: StoaProcess, ...words: readonly string[]): Promise<unknown> {
-    const { code, stdout, stderr } = await stage.run(['admin', ...words, '--json', '--data', dataDir])
-    if (code !== 0) throw new Error(`stoa admin ${words.join(' ')} ended with ${code}: ${stderr}`)
-    return JSON.parse(stdout)
+  function admin(stoa: StoaProcess, ...words: readonly string[]): Promise<unknown> {
+    return stage.ask(stoa, 'admin', ...words)
   }
 })
 

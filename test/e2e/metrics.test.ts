@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { authorNamed, eventBy } from './authors.ts'
 import { EventClient } from './event-client.ts'
-import { Stage, type StoaProcess } from './stoa-process.ts'
+import { Stage } from './stoa-process.ts'
 
 const stage = new Stage()
 afterEach(({ task }) => stage.end({ hasFailed: task.result?.state === 'fail' }))
@@ -22,7 +22,7 @@ describe.each([1, 3])('with %i thread(s)', (threads) => {
     await one.publish({ ...eventBy(alice, { content: 'three' }), sig: first.sig })
     await one.query({ kinds: [1] })
     await other.query({ kinds: [1] })
-    await vi.waitFor(async () => expect(await samplesOf(stoa)).toMatchObject(EXPECTED), PATIENCE)
+    await vi.waitFor(async () => expect(await stoa.samples()).toMatchObject(EXPECTED), PATIENCE)
   })
 
   test('a policy is named by what it has said', async () => {
@@ -38,7 +38,7 @@ describe.each([1, 3])('with %i thread(s)', (threads) => {
     )
     expect(refused?.isAccepted).toBe(false)
     await vi.waitFor(async () => {
-      const samples = await samplesOf(stoa)
+      const samples = await stoa.samples()
       const refusals = Object.entries(samples).filter(
         ([series, value]) => /^stoa_policies_verdicts_total\{.*verdict="refused"/.test(series) && value > 0,
       )
@@ -67,11 +67,3 @@ const EXPECTED = {
   'stoa_bus_up{kind="memory"}': 1,
   'stoa_component_status{component="relay",status="ok"}': 1,
 } as const
-
-/** Every number of `/metrics`, by name and labels as they are printed. */
-async function samplesOf(stoa: StoaProcess): Promise<Readonly<Record<string, number>>> {
-  const text = await (await fetch(stoa.httpUrl('/metrics'))).text()
-  return Object.fromEntries(
-    [...text.matchAll(/^([a-z]\S+) (\S+)$/gm)].map(([, series = '', value]) => [series, Number(value)]),
-  )
-}

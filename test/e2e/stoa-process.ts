@@ -34,6 +34,8 @@ export interface StoaOptions {
   readonly port?: number
   /** With accounts, moderation and the console, which need a database; a relay alone when absent. */
   readonly hasOffice?: boolean
+  /** What it is for: `['ilp']`; as `hasOffice` says when absent. */
+  readonly roles?: readonly string[]
   /** Take the place of the one that runs on the data folder. */
   readonly takesOver?: boolean
   /** A configuration file, which a test may change while the program runs. */
@@ -83,15 +85,16 @@ export class Stage {
     threads,
     port = 0,
     hasOffice,
+    roles = hasOffice === true ? undefined : ['relay'],
     takesOver,
     configFile,
   }: StoaOptions = {}): StoaProcess {
-    const roles = hasOffice === true ? {} : { STOA_PROCESS__ROLES: 'relay' }
     const args = ['start', '--data', dataDir, '--port', String(port)]
     if (takesOver === true) args.push('--takeover')
     if (configFile !== undefined) args.push('--config', configFile)
     if (threads !== undefined) args.push('--threads', String(threads))
-    return this.#spawn(args, { ...roles, ...env }, dataDir)
+    const purpose = roles === undefined ? {} : { STOA_PROCESS__ROLES: roles.join(',') }
+    return this.#spawn(args, { ...purpose, ...env }, dataDir)
   }
 
   /** Runs a command to its end: `run(['export', '--data', folder])`. */
@@ -99,6 +102,13 @@ export class Stage {
     const process = this.#spawn(args, env, this.folder())
     const exit = await process.ended
     return { ...exit, stdout: process.stdout, stderr: process.stderr }
+  }
+
+  /** A command on the Stoa that a process is; what it prints for machines: `ask(stoa, 'ilp', 'show')`. */
+  async ask({ dataDir }: StoaProcess, ...words: readonly string[]): Promise<unknown> {
+    const { code, stdout, stderr } = await this.run([...words, '--json', '--data', dataDir])
+    if (code !== 0) throw new Error(`stoa ${words.join(' ')} ended with ${code}: ${stderr}`)
+    return JSON.parse(stdout)
   }
 
   /** Kills a process that the test has no more use for, and forgets it. */
@@ -204,6 +214,14 @@ export class StoaProcess {
 
   get hasEnded(): boolean {
     return this.#exit !== undefined
+  }
+
+  /** Every number of `/metrics`, by name and labels as they are printed. */
+  async samples(): Promise<Readonly<Record<string, number>>> {
+    const text = await (await fetch(this.httpUrl('/metrics'))).text()
+    return Object.fromEntries(
+      [...text.matchAll(/^([a-z]\S+) (\S+)$/gm)].map(([, series = '', value]) => [series, Number(value)]),
+    )
   }
 
   signal(name: NodeJS.Signals): void {
