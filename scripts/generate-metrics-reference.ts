@@ -8,6 +8,7 @@ import {
   registerBackMetrics,
   registerOfficeMetrics,
   registerServiceMetrics,
+  registerSettlementMetrics,
 } from '../src/stoa-back-metrics.ts'
 import { registerMetrics } from '../src/stoa-metrics.ts'
 
@@ -26,6 +27,7 @@ export function ownMetrics(): readonly MetricDescription[] {
   registerJobsMetrics(registry, unread)
   registerLedgerMetrics(registry, unread)
   registerNodeMetrics(registry, unread)
+  registerSettlementMetrics(registry, unread)
   registerServiceMetrics(registry, { mirrors: unread, retention: unread, backups: unread })
   return describeMetrics(registry).filter(({ name }) => name.startsWith(OWN_PREFIX))
 }
@@ -43,7 +45,7 @@ export function renderMetricsReference(): string {
     '',
     'What `/metrics` says, for Prometheus. Totals begin at 0 with the process. Numbers of several threads are summed; those of',
     'several processes are not, so sum over `instance`. A process shows what it has: `stoa_database_*`, `stoa_jobs_*`, `stoa_moderation_*`,',
-    '`stoa_ledger_*` and `stoa_audit_*` where there is a database, `stoa_ilp_*` with the role `ilp`, `stoa_mirror_*`, `stoa_retention_*` and `stoa_backup_*` with the role `jobs`. What cannot be',
+    '`stoa_ledger_*` and `stoa_audit_*` where there is a database, `stoa_ilp_*` and `stoa_settlement_*` with the role `ilp`, `stoa_mirror_*`, `stoa_retention_*` and `stoa_backup_*` with the role `jobs`. What cannot be',
     'read within three seconds is left out of an answer.',
     '',
     'Beside these stand what `prom-client` tells of every Node program: `process_cpu_*`, `process_resident_memory_bytes`, `process_open_fds`,',

@@ -1,6 +1,7 @@
 /** The names of `/metrics` that say how the rooms behind the relay are doing: health, bus, database, moderation, mirrors. */
 import type { AuditLog } from './audit/index.ts'
 import { type BackupStats, registerBackupMetrics } from './backup/index.ts'
+import type { RailFigures, SettlementFigures } from './console/index.ts'
 import type { MirrorStatus } from './mirrors/index.ts'
 import type { ModerationStatus } from './moderation/index.ts'
 import { type Bus, MAX_HELD_MESSAGES } from './platform/bus/index.ts'
@@ -174,6 +175,58 @@ export function registerOfficeMetrics(
     const newest = await head()
     return audit() === undefined ? undefined : (newest?.number ?? 0)
   })
+}
+
+/** What a process with the role `ilp` has, while it is the node. */
+export function registerSettlementMetrics(
+  registry: Registry,
+  figures: () => Promise<SettlementFigures> | undefined,
+): void {
+  const meter = new Meter(registry)
+  const kept = keptFor(METRIC_LOOK_MS, async () => figures())
+  const each = (read: (rail: RailFigures) => number) => async () =>
+    ((await kept())?.rails ?? []).map((rail): Sample => [[rail.rail], read(rail)])
+  meter.gauges('stoa_settlement_orders', 'Orders of settlement, by state.', ['rail', 'state'], async () =>
+    ((await kept())?.orders ?? []).map(({ rail, state, count }): Sample => [[rail, state], count]),
+  )
+  meter.gauges(
+    'stoa_settlement_channels',
+    'Payment channels; direction is in where we are the payee.',
+    ['rail', 'direction', 'state'],
+    async () =>
+      ((await kept())?.channels ?? []).map(
+        ({ rail, direction, state, count }): Sample => [[rail, direction, state], count],
+      ),
+  )
+  meter.gauges(
+    'stoa_settlement_rail_up',
+    '1 while the rounds of a rail come to their end.',
+    ['rail'],
+    each(({ status }) => Number(status === 'ok')),
+  )
+  meter.gauges(
+    'stoa_settlement_rail_failed_rounds',
+    'Rounds of a rail, in a row, that did not come to their end.',
+    ['rail'],
+    each(({ failedRounds }) => failedRounds),
+  )
+  meter.gauges(
+    'stoa_settlement_rail_last_round_seconds',
+    'Unix time at which the last round of a rail ended; 0 before that.',
+    ['rail'],
+    each(({ lastRoundMs = 0 }) => lastRoundMs / 1_000),
+  )
+  meter.gauges(
+    'stoa_settlement_undelivered_claims',
+    'Channels of ours whose payee has not said yet that it has the last claim.',
+    ['rail'],
+    each(({ undelivered }) => undelivered),
+  )
+  meter.gauge(
+    'stoa_settlement_waiting_notices',
+    'What connectors that settle through this node are still to be told.',
+    async () => (await kept())?.noticesWaiting,
+  )
 }
 
 export interface ServiceSources {

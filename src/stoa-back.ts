@@ -7,6 +7,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Config } from './config/index.ts'
 import type { Operator } from './console/index.ts'
 import type { IlpNode } from './interledger/node/index.ts'
+import type { IlpClient } from './interledger/rpc/index.ts'
 import { AppError, systemClock } from './kernel/index.ts'
 import type { AccessSnapshot } from './moderation/index.ts'
 import {
@@ -21,7 +22,7 @@ import type { Duties, LeaderLine, Leadership } from './platform/leadership/index
 import { createLonelyHost, type HostAnswer, type RelayHost } from './relay/index.ts'
 import type { Keyring, Signer } from './signer/index.ts'
 import type { NodeRoom } from './stoa-node.ts'
-import type { farNode } from './stoa-node-line.ts'
+import type { NodeDesks } from './stoa-node-line.ts'
 import type { Office } from './stoa-office.ts'
 import type { RelayUnit } from './stoa-relay.ts'
 import type { MainPolicies, Services } from './stoa-services.ts'
@@ -56,7 +57,9 @@ export class BackRooms {
   /** What the relay may ask. */
   readonly host: RelayHost
   #http: Promise<HttpServer> | undefined
-  #farNode: typeof farNode | undefined
+  /** The Interledger node as it is asked in another process; undefined where there is but this one. */
+  #far: NodeDesks | undefined
+  #ilp: Promise<IlpClient> | undefined
   #operator: Promise<Operator> | undefined
   #unit: RelayUnit | undefined
   #office: Office | undefined
@@ -129,7 +132,19 @@ export class BackRooms {
     return this.#opening
   }
 
-  /** @throws AppError CONFIG_INVALID when these settings cannot be; nothing has changed then. */
+  /**
+   * The Interledger node as other parts of this process have it, wherever it is: the same client each time, closed with
+   * these rooms.
+   */
+  ilp(): Promise<IlpClient> {
+    this.#ilp ??= this.#openIlp().catch((error: unknown) => {
+      this.#ilp = undefined
+      throw error
+    })
+    return this.#ilp
+  }
+
+  /** @throws AppError CONFIG_INVALID when these settings cannot be; some rooms may have them then. */
   async configure(config: Config): Promise<void> {
     this.#node?.configure(config)
     await this.#services?.configure(config)
@@ -169,9 +184,10 @@ export class BackRooms {
     if (!config.process.roles.includes('api')) return createHttpServer({ ...common, routes: addNode })
     const [{ registerConsole }, { addressReader }, operator] = await Promise.all([
       import('./console/index.ts'),
-      import('./stoa-console.ts'),
+      import('./stoa-client-address.ts'),
       this.#console(),
     ])
+    const addressOf = addressReader(config)
     return createHttpServer({
       ...common,
       routes: async (app) => {
@@ -183,7 +199,7 @@ export class BackRooms {
           verifier,
           claimOnce: shared.claimAuthEvent,
           clock: systemClock,
-          addressOf: addressReader(config),
+          addressOf: ({ raw }) => addressOf(raw) ?? '',
           version: packageJson.version,
         })
       },
@@ -193,13 +209,15 @@ export class BackRooms {
   /** Payments and packets over HTTP, where this process may be the node. */
   async #nodeRoutes(): Promise<(app: FastifyInstance) => Promise<void>> {
     if (!this.#deps.settings.current.process.roles.includes('ilp')) return async () => {}
-    const [{ addNodeRoutes }, { addAccountingRoutes }] = await Promise.all([
+    const [{ addNodeRoutes }, { addAccountingRoutes }, { addressReader }] = await Promise.all([
       import('./interledger/node/index.ts'),
       import('./stoa-settlement.ts'),
+      import('./stoa-client-address.ts'),
     ])
     const { engineUrl, engineToken } = this.#deps.settings.current.settlement
+    const addressOf = addressReader(this.#deps.settings.current)
     return async (app) => {
-      await addNodeRoutes(app, () => this.#node?.current())
+      await addNodeRoutes(app, () => this.#node?.current(), addressOf)
       if (engineUrl !== '')
         await addAccountingRoutes(app, {
           token: engineToken,
@@ -231,6 +249,7 @@ export class BackRooms {
       services: () => this.#services,
       line: this.#line,
       node: () => this.#nodeDesk(),
+      settlement: () => this.#node?.settlementDesk() ?? this.#farDesks()?.settlement,
       relayPubkey: relaySigner.publicKey,
       health: () => this.#health(),
     })
@@ -238,11 +257,25 @@ export class BackRooms {
 
   /** The node here, or where it is; undefined when it cannot be reached from here. */
   #nodeDesk(): IlpNode | undefined {
-    const here = this.#node?.current()
-    if (here !== undefined) return here.node
-    const ledger = this.#office?.ledger()
-    if (this.#nodeLine === undefined || ledger === undefined) return undefined
-    return this.#farNode?.(this.#nodeLine, ledger)
+    return this.#node?.current()?.node ?? this.#farDesks()?.node
+  }
+
+  #farDesks(): NodeDesks | undefined {
+    return this.#office?.ledger() === undefined ? undefined : this.#far
+  }
+
+  async #openIlp(): Promise<IlpClient> {
+    const { settings, logger } = this.#deps
+    const { openIlpClient } = await import('./stoa-node-client.ts')
+    const client = await openIlpClient({
+      config: settings.current,
+      room: () => this.#node,
+      line: () => this.#nodeLine,
+      ledger: () => this.#office?.ledger(),
+      logger: logger.child({ part: 'ilp-client' }),
+    })
+    this.#endings.push(() => client.close())
+    return client
   }
 
   #relay(): RelayUnit {
@@ -318,8 +351,12 @@ export class BackRooms {
     const { registerLedgerMetrics } = await import('./ledger/index.ts')
     registerLedgerMetrics(metrics, () => this.#office?.ledger()?.stats())
     if (!settings.current.process.roles.includes('ilp')) return
-    const { registerNodeMetrics } = await import('./interledger/node/index.ts')
+    const [{ registerNodeMetrics }, { registerSettlementMetrics }] = await Promise.all([
+      import('./interledger/node/index.ts'),
+      import('./stoa-back-metrics.ts'),
+    ])
     registerNodeMetrics(metrics, () => this.#node?.current())
+    registerSettlementMetrics(metrics, () => this.#node?.settlementDesk()?.figures())
   }
 
   /** A store in files has one process; those that share a database choose one among them. */
@@ -348,11 +385,11 @@ export class BackRooms {
     const office = this.#office
     // With it comes the line to the process that is the node.
     await this.#console()
-    const [{ NodeRoom }, { farNode }] = await Promise.all([
+    const [{ NodeRoom }, { farDesks }] = await Promise.all([
       import('./stoa-node.ts'),
       import('./stoa-node-line.ts'),
     ])
-    this.#farNode = farNode
+    if (this.#nodeLine !== undefined) this.#far = farDesks(this.#nodeLine, () => this.#office?.ledger())
     if (office === undefined || !settings.current.process.roles.includes('ilp')) return
     const node = new NodeRoom({
       config: () => settings.current,

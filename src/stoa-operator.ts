@@ -1,7 +1,7 @@
 /** What the console can do, made of the parts that do it. */
 import packageJson from '../package.json' with { type: 'json' }
 import { publishedCheckpoints, verifyAuditChain } from './audit/index.ts'
-import type { ConsoleStatus, Operator, SettingsDesk } from './console/index.ts'
+import type { ConsoleStatus, Operator, SettingsDesk, SettlementDesk } from './console/index.ts'
 import type { IlpNode } from './interledger/node/index.ts'
 import { accepted, refused, systemClock } from './kernel/index.ts'
 import type { Filter } from './nostr/index.ts'
@@ -31,6 +31,8 @@ export interface OperatorDeps {
   readonly line: Pick<LeaderLine, 'ask'> | undefined
   /** The Interledger node, here or where it is. */
   readonly node: () => IlpNode | undefined
+  /** As the node settles its debts. */
+  readonly settlement: () => SettlementDesk | undefined
   /** By whom the checkpoints of the audit log are. */
   readonly relayPubkey: string
   readonly health: () => Promise<Readonly<Record<string, ComponentHealth>>>
@@ -42,7 +44,7 @@ const REGISTRY_PAGE = 500
 const MAX_SHOWN = 100_000
 
 export function createOperator(deps: OperatorDeps): Operator {
-  const { office, unit, shared, settings, services, line, node, relayPubkey, health } = deps
+  const { office, unit, shared, settings, services, line, node, settlement, relayPubkey, health } = deps
   const startedAtSeconds = systemClock.nowSeconds()
   return {
     // It answers for itself that the database is not ready.
@@ -59,6 +61,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     jobs: () => jobsDesk(office()),
     ledger: () => office()?.ledger(),
     interledger: node,
+    settlement,
     status: () => ({ status: () => statusOf(unit(), startedAtSeconds, health) }),
     audit: () => {
       const audit = office()?.audit()

@@ -19,7 +19,7 @@ export interface LiveSettingsDeps {
   readonly load: (overrides: readonly FlagOverride[]) => LoadedConfig
 }
 
-/** Gives the parts new settings. @throws AppError CONFIG_INVALID when they cannot be; nothing has changed then. */
+/** Gives the parts new settings. @throws AppError CONFIG_INVALID when they cannot be; some parts may have them then. */
 export type ApplySettings = (config: Config) => Promise<void>
 
 export class LiveSettings {
@@ -60,8 +60,18 @@ export class LiveSettings {
   /** Reads everything again. @throws AppError CONFIG_INVALID; nothing has changed then. */
   async reload(): Promise<void> {
     const loaded = this.#deps.load(flagsOf(this.#overrides))
-    await this.#apply(loaded.config)
+    await this.#orAsBefore(() => this.#apply(loaded.config))
     this.#loaded = loaded
+  }
+
+  /** Does it; when that fails, every part is given what it had. */
+  async #orAsBefore(change: () => Promise<void>): Promise<void> {
+    try {
+      await change()
+    } catch (error) {
+      await this.#apply(this.#loaded.config)
+      throw error
+    }
   }
 
   /**
@@ -80,14 +90,15 @@ export class LiveSettings {
     const before = this.list().find((each) => each.key === key)?.value ?? ''
     try {
       const loaded = this.#deps.load(flagsOf(overrides))
-      await this.#apply(loaded.config)
-      await record(before)
-      await writeFileWhole(this.#deps.path, JSON.stringify(overrides, undefined, 2))
+      await this.#orAsBefore(async () => {
+        await this.#apply(loaded.config)
+        await record(before)
+        await writeFileWhole(this.#deps.path, JSON.stringify(overrides, undefined, 2))
+      })
       this.#loaded = loaded
       this.#overrides = overrides
       return accepted(undefined)
     } catch (error) {
-      await this.#apply(this.#loaded.config)
       if (error instanceof AppError && error.code === 'CONFIG_INVALID') return invalid(error.message)
       throw error
     }

@@ -21,12 +21,15 @@ import {
 } from './settlement/index.ts'
 import { createStubRail, openStubChain, type StubChain, startStubMiner } from './settlement/stub/index.ts'
 
+/** What settlement needs of the node. */
+export type SettlingNode = Pick<OpenedNode, 'peers' | 'peerTermsOf' | 'askPeer' | 'noteBooked'>
+
 export interface NodeSettlementDeps {
   readonly config: Config
   readonly db: Kysely<Tables>
   readonly ledger: Ledger
   /** Asked when something happens; undefined when the node is not open. */
-  readonly node: () => OpenedNode | undefined
+  readonly node: () => SettlingNode | undefined
   readonly isLeading: IsLeading
   /** 32 bytes, of which the keys of rails without a key of their own are made. */
   readonly secret: Buffer
@@ -68,8 +71,11 @@ export function openNodeSettlement(deps: NodeSettlementDeps): NodeSettlement {
   const { asset } = config.interledger
   return {
     settlement,
-    notePackets: (peerId) => settlement.noteBalance(`${PEERS}/${peerId}`),
-    answer: (peerId, data) => settlement.answer(`${PEERS}/${peerId}`, data),
+    notePackets: (peerId) => {
+      if (node() !== undefined) settlement.noteBalance(`${PEERS}/${peerId}`)
+    },
+    answer: async (peerId, data) =>
+      node() === undefined ? undefined : settlement.answer(`${PEERS}/${peerId}`, data),
     accountingApi:
       config.settlement.engineUrl === ''
         ? undefined
@@ -77,7 +83,10 @@ export function openNodeSettlement(deps: NodeSettlementDeps): NodeSettlement {
             settlement,
             rail: ENGINE_RAIL,
             scale: ilpAssetOf(asset).scale,
-            findPeer: (id) => partiesIn(node()).find(({ name, rail }) => name === id && rail === ENGINE_RAIL),
+            findPeer: (id) => {
+              const terms = openNodeOf(node).peerTermsOf(id)
+              return terms?.settlement.rail === ENGINE_RAIL ? terms : undefined
+            },
             sendMessage: async (peerId, message) =>
               node()?.askPeer(peerId, SETTLEMENT_PROTOCOL, message, ENGINE_MESSAGE_TIMEOUT_MS),
             clock: systemClock,
@@ -123,7 +132,6 @@ function railsOf({ config, secret, ledger, logger }: NodeSettlementDeps): {
 async function fillWallet(ledger: Ledger, chain: StubChain, { info, name }: Rail): Promise<void> {
   const { asset, address } = info
   const key = `stub-faucet:${createHash('sha256').update(`${chain.name} ${address}`).digest('hex')}`
-  if (chain.read().state.balanceOf(address) === 0n) chain.mint(address, STUB_FUNDS)
   const [posted] = await ledger.post([
     {
       key,
@@ -136,20 +144,34 @@ async function fillWallet(ledger: Ledger, chain: StubChain, { info, name }: Rail
   ])
   if (posted?.ok === false)
     throw new AppError('INTERNAL', `The stub wallet was not booked: ${posted.refusal.code}.`)
+  // Booked first: after a crash in between it is found without anything. One that was spent stays empty.
+  if (!chain.read().state.balances.has(address)) chain.mint(address, STUB_FUNDS)
 }
 
-function peersAsParties(node: () => OpenedNode | undefined): PartySource {
+function peersAsParties(node: () => SettlingNode | undefined): PartySource {
   return {
     kind: PEERS,
-    find: (name) => partiesIn(node()).find((party) => party.name === name),
-    list: () => partiesIn(node()),
+    find: (name) => {
+      const terms = openNodeOf(node).peerTermsOf(name)
+      return terms === undefined ? undefined : partyTermsOf(terms)
+    },
+    list: () => openNodeOf(node).peers().map(partyTermsOf),
     ask: async (name, data, timeoutMs) => node()?.askPeer(name, SETTLEMENT_PROTOCOL, data, timeoutMs),
     onBooked: (name, change) => node()?.noteBooked(name, change),
   }
 }
 
-function partiesIn(node: OpenedNode | undefined): readonly PartyTerms[] {
-  return (node?.peers() ?? []).map(({ id, asset, settlement }) => ({ name: id, asset, ...settlement }))
+/** Without the node nobody can say who is a peer: what was asked is asked again, and nobody takes it for a no. */
+function openNodeOf(node: () => SettlingNode | undefined): SettlingNode {
+  const opened = node()
+  if (opened === undefined) throw new AppError('LEADERSHIP_LOST', 'This process is not the node.')
+  return opened
+}
+
+type PeerTerms = ReturnType<SettlingNode['peers']>[number]
+
+function partyTermsOf({ id, asset, settlement }: PeerTerms): PartyTerms {
+  return { name: id, asset, ...settlement }
 }
 
 /** Adds `/settlement/accounts/…`, where an engine tells us of payments and has messages brought to peers. */
@@ -165,20 +187,26 @@ export async function addAccountingRoutes(
       const isEngine = timingSafeEqual(digest(headers.authorization ?? ''), expected)
       if (!isEngine) return refuse(reply, 401, 'the token of the settlement engine is needed')
       const serve = api()
-      if (serve === undefined)
-        return refuse(reply, 503, 'this process is not the node; try again in a moment')
-      const answer = await serve({
+      const answer = await serve?.({
         method,
         path: url.slice('/settlement'.length).split('?', 1)[0] ?? '',
         headers: Object.fromEntries(
           Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
         ),
         body: body instanceof Buffer ? body : Buffer.alloc(0),
-      })
+      }).catch(undefinedWithoutLead)
+      if (answer === undefined)
+        return refuse(reply, 503, 'this process is not the node; try again in a moment')
       if (answer.contentType !== undefined) reply.type(answer.contentType)
       return reply.code(answer.status).send(answer.body)
     })
   })
+}
+
+/** Whoever has lost the lead knows nothing: not that an account is unknown, and not that something has failed. */
+function undefinedWithoutLead(error: unknown): undefined {
+  if (error instanceof AppError && error.code === 'LEADERSHIP_LOST') return undefined
+  throw error
 }
 
 function digest(text: string): Buffer {

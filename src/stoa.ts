@@ -21,6 +21,7 @@ import {
 } from './platform/index.ts'
 import { loadAccessLists } from './relay/index.ts'
 import { BackRooms } from './stoa-back.ts'
+import { Endings } from './stoa-endings.ts'
 import { openConfiguredKeyring } from './stoa-keys.ts'
 import { registerMetrics } from './stoa-metrics.ts'
 import { notifyBy, type RelayUnit, relaySettingsOf, startRelayUnit } from './stoa-relay.ts'
@@ -266,27 +267,6 @@ function summaryOf(config: Config, unit: RelayUnit, address: string, tookMs: num
     `  signatures  ${verifier}`,
     `  threads     ${threads === 1 ? 'one for everything' : `${threads - 1} for sockets, 1 for the store`}`,
   ]
-}
-
-/** How what was started is ended: last first, all of it, whatever fails. */
-class Endings {
-  readonly #all: (() => unknown)[] = []
-
-  add(ending: () => unknown): void {
-    this.#all.push(ending)
-  }
-
-  async run(): Promise<void> {
-    const failures: unknown[] = []
-    for (const ending of this.#all.splice(0).toReversed()) {
-      try {
-        await ending()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw failures[0]
-  }
 }
 
 function healthOf(unit: RelayUnit | undefined) {

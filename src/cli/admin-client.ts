@@ -2,7 +2,7 @@
 import { request as httpRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { findAdminSocket } from '../console/index.ts'
-import { AppError } from '../kernel/index.ts'
+import { AppError, accepted, type Outcome, refused } from '../kernel/index.ts'
 
 /** What `/dashboard/…` is asked: with a body it is told to change something, without one to show something. */
 export interface AdminRequest {
@@ -19,15 +19,22 @@ export interface AdminAnswer {
 /** Long enough for a check of a long audit log. */
 const TIMEOUT_MS = 120_000
 
-/** @throws AppError CONSOLE_NOT_RUNNING */
-export async function askStoa(dataDir: string, { path, body }: AdminRequest): Promise<AdminAnswer> {
+/**
+ * Refused, with the reason, when the program was reached and gave no answer: what was asked may have been done.
+ *
+ * @throws AppError CONSOLE_NOT_RUNNING
+ */
+export async function askStoa(
+  dataDir: string,
+  { path, body }: AdminRequest,
+): Promise<Outcome<AdminAnswer, string>> {
   const socketPath = await findAdminSocket(dataDir)
   if (socketPath === undefined) throw notRunning(dataDir)
   try {
-    return await send(socketPath, path, body)
+    return accepted(await send(socketPath, path, body))
   } catch (cause) {
     if (isAbsent(cause)) throw notRunning(dataDir, cause)
-    throw cause
+    return refused(cause instanceof Error ? cause.message : String(cause))
   }
 }
 

@@ -5,11 +5,14 @@ export function answerLines(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.length === 0 ? ['(none)'] : tableLines(value)
   if (!isRecord(value)) return [cellText('', value)]
   if (value.done === true) return ['done']
-  return Object.entries(value).flatMap(([name, member]) =>
-    isRecord(member)
-      ? [`${name}:`, ...Object.entries(member).map(([inner, one]) => `  ${inner}: ${cellText(inner, one)}`)]
-      : [`${name}: ${cellText(name, member)}`],
-  )
+  return Object.entries(value).flatMap(([name, member]) => memberLines(name, member))
+}
+
+function memberLines(name: string, member: unknown): readonly string[] {
+  if (Array.isArray(member) && member.some(isRecord))
+    return [`${name}:`, ...tableLines(member).map((line) => `  ${line}`)]
+  if (!isRecord(member)) return [`${name}: ${cellText(name, member)}`]
+  return [`${name}:`, ...Object.entries(member).map(([inner, one]) => `  ${inner}: ${cellText(inner, one)}`)]
 }
 
 function tableLines(rows: readonly unknown[]): readonly string[] {

@@ -1,51 +1,29 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type AdminSocket, openAdminSocket, registerAdmin } from '../console/index.ts'
 import {
-  createMemoryOperator,
   FAILED_JOBS,
   heldEvent,
   type MemoryOperator,
   reportedEvent,
   testConnection,
 } from '../console/testing/index.ts'
-import { createHttpServer, createLogger, createMetricsRegistry, type HttpServer } from '../platform/index.ts'
 import { ADMIN_ACTIONS } from './admin-actions/index.ts'
 import { answerLines } from './admin-print.ts'
-import { runTestCli } from './testing/run-test-cli.ts'
+import { startTestProgram, type TestProgram } from './testing/test-program.ts'
 
 const KEY = '7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e'
 const NPUB = 'npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg'
 const EVENT = 'cd'.repeat(32)
 
-let folder = ''
+let program: TestProgram
 let memory: MemoryOperator
-let http: HttpServer
-let socket: AdminSocket
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'stoa-admin-cli-'))
-  memory = createMemoryOperator()
-  http = await createHttpServer({
-    logger: createLogger({ level: 'silent', format: 'json' }),
-    health: () => ({}),
-    metrics: createMetricsRegistry(),
-    site: { name: '', description: '', publicUrl: '' },
-    routes: (app) => registerAdmin(app, memory.operator),
-  })
-  socket = await openAdminSocket(folder, http.handle)
+  program = await startTestProgram()
+  memory = program.memory
 })
+afterEach(() => program.stop())
 
-afterEach(async () => {
-  await socket.close()
-  await http.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const admin = (...args: readonly string[]) =>
-  runTestCli(['admin', ...args], { cwd: folder, env: { STOA_DATA__DIR: folder } })
+const admin = (...args: readonly string[]) => program.run('admin', ...args)
 const CLI = { actor: 'cli', role: 'cli' }
 
 test('a key in any spelling is banned in the name of the command line', async () => {
@@ -105,10 +83,10 @@ test.each([
 })
 
 test('without a running program it says so, and where it looked', async () => {
-  await socket.close()
+  await program.stop()
   const answer = await admin('status')
   expect(answer.exitCode).toBe(1)
-  expect(answer.stderr).toContain(`No Stoa runs on the data folder ${folder}`)
+  expect(answer.stderr).toContain(`No Stoa runs on the data folder ${program.folder}`)
 })
 
 test('a part that is not ready is a failure with a reason', async () => {

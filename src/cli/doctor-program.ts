@@ -1,5 +1,5 @@
 /** The program that runs on the data folder, as `stoa doctor` sees it through its admin socket. */
-import { AppError } from '../kernel/index.ts'
+import { AppError, type Outcome } from '../kernel/index.ts'
 import { type AdminAnswer, askStoa } from './admin-client.ts'
 import type { CliContext } from './context.ts'
 
@@ -22,12 +22,20 @@ export async function runningProgramOn(dataDir: string): Promise<RunningProgram 
     if (error instanceof AppError && error.code === 'CONSOLE_NOT_RUNNING') return undefined
     throw error
   })
-  if (answer === undefined || !isStatus(answer.json)) return undefined
+  if (answer === undefined) return undefined
+  const { json } = answered(answer)
+  if (!isStatus(json)) return undefined
   return {
-    ...answer.json,
-    verifyAudit: () => askStoa(dataDir, { path: 'audit/verify' }),
-    trialBalance: () => askStoa(dataDir, { path: 'ledger/trial-balance' }),
+    ...json,
+    verifyAudit: async () => answered(await askStoa(dataDir, { path: 'audit/verify' })),
+    trialBalance: async () => answered(await askStoa(dataDir, { path: 'ledger/trial-balance' })),
   }
+}
+
+/** @throws Error when the program gave none. */
+function answered(answer: Outcome<AdminAnswer, string>): AdminAnswer {
+  if (answer.ok) return answer.value
+  throw new Error(`the program gave no answer: ${answer.refusal}`)
 }
 
 /** How many rows of the audit log were read, on one line that is written over; silent where nobody watches. */

@@ -1,43 +1,26 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type AdminSocket, openAdminSocket, registerAdmin } from '../console/index.ts'
-import { createMemoryOperator, type MemoryOperator } from '../console/testing/index.ts'
-import { createHttpServer, createLogger, createMetricsRegistry, type HttpServer } from '../platform/index.ts'
+import type { MemoryOperator } from '../console/testing/index.ts'
 import { ILP_ACTIONS, LEDGER_ACTIONS } from './admin-actions/index.ts'
-import { runTestCli } from './testing/run-test-cli.ts'
+import { startTestProgram, type TestProgram } from './testing/test-program.ts'
 
 const TOKEN = 'a-token-of-many-characters'
 
-let folder = ''
+let program: TestProgram
 let memory: MemoryOperator
-let http: HttpServer
-let socket: AdminSocket
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'stoa-money-cli-'))
-  memory = createMemoryOperator()
-  http = await createHttpServer({
-    logger: createLogger({ level: 'silent', format: 'json' }),
-    health: () => ({}),
-    metrics: createMetricsRegistry(),
-    site: { name: '', description: '', publicUrl: '' },
-    routes: (app) => registerAdmin(app, memory.operator),
-  })
-  socket = await openAdminSocket(folder, http.handle)
-  writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
-  writeFileSync(join(folder, 'short'), 'short')
+  program = await startTestProgram()
+  memory = program.memory
+  writeFileSync(join(program.folder, 'token'), `${TOKEN}\n`)
+  writeFileSync(join(program.folder, 'short'), 'short')
 })
-afterEach(async () => {
-  await socket.close()
-  await http.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => program.stop())
 
-const run = (...args: readonly string[]) => runTestCli(args, { cwd: folder, env: { STOA_DATA__DIR: folder } })
-const tokenFile = () => join(folder, 'token')
+const run = (...args: readonly string[]) => program.run(...args)
+const tokenFile = () => join(program.folder, 'token')
 
 /** Each command, in an order in which it can be done. */
 const EVERY: readonly (readonly string[])[] = [
@@ -69,6 +52,8 @@ const EVERY: readonly (readonly string[])[] = [
   ['ilp', 'quote', '$example.com/alice', 'msat', '--deliver', '5'],
   ['ilp', 'pay', '$example.com/alice', 'msat', '--send', '5', '--key', 'k'],
   ['ilp', 'payment', 'k'],
+  ['ilp', 'settlement', 'show', '--limit', '1'],
+  ['ilp', 'settlement', 'give-up', 'order-1', '--never-taken'],
   ['ilp', 'ping', 'test.memory'],
   ['ilp', 'balance'],
   ['ilp', 'peer', 'close', 'bob'],
@@ -77,7 +62,7 @@ const EVERY: readonly (readonly string[])[] = [
 test('every command reaches the running program, which takes it as it is sent', async () => {
   const named = [...LEDGER_ACTIONS, ...ILP_ACTIONS].map(({ group, name }) => `${group} ${name}`.trim())
   const asked = EVERY.map(([, first = '', second = '']) =>
-    ['peer', 'route'].includes(first) ? `${first} ${second}` : first,
+    ['peer', 'route', 'settlement'].includes(first) ? `${first} ${second}` : first,
   )
   expect(asked.toSorted()).toEqual(named.toSorted())
   for (const args of EVERY) {
@@ -117,7 +102,15 @@ test('of a token that the peer shows only the digest goes further than the comma
 })
 
 test('what is wrong is said in words, and tells the shell', async () => {
-  const short = await run('ilp', 'peer', 'add', 'a', 'msat', '--their-token-file', join(folder, 'short'))
+  const short = await run(
+    'ilp',
+    'peer',
+    'add',
+    'a',
+    'msat',
+    '--their-token-file',
+    join(program.folder, 'short'),
+  )
   expect(short).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/holds 5 characters/) })
   const plain = await run(
     'ilp',
@@ -146,4 +139,65 @@ test('a payment that failed ends with a failure', async () => {
   })
   const failed = await run('ilp', 'pay', '$example.com/alice', 'msat', '--send', '5')
   expect(failed).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/state: failed/) })
+})
+
+test('a payment without a key is told the one that it got, before it is asked for', async () => {
+  const { exitCode, stdout, stderr } = await run('ilp', 'pay', '$example.com/alice', 'msat', '--send', '5')
+  const [, key = ''] = /^stoa: this payment has the key (cli:[0-9a-f]{24})\n$/.exec(stderr) ?? []
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining(`key: ${key}\n`) })
+  expect(await run('ilp', 'payment', key)).toMatchObject({ exitCode: 0, stdout })
+})
+
+test('a payment whose answer is lost says how to learn of it, and asked again with its key is not paid twice', async () => {
+  const desk = memory.operator.interledger()!
+  const { pay } = desk.payments
+  let isLost = true
+  Object.assign(desk.payments, {
+    pay: async (...args: Parameters<typeof pay>) => {
+      const paid = await pay(...args)
+      if (isLost) program.hangUp()
+      return paid
+    },
+  })
+  const lost = await run('ilp', 'pay', '$example.com/alice', 'msat', '--send', '5')
+  expect(lost).toMatchObject({ exitCode: 1, stdout: '' })
+  const [, key = ''] = /"stoa ilp payment (cli:[0-9a-f]{24})"/.exec(lost.stderr) ?? []
+  expect(lost.stderr).toContain(`this payment has the key ${key}\n`)
+  expect(lost.stderr).toContain('gave no answer')
+  expect(lost.stderr).toContain(`--key ${key}`)
+  isLost = false
+  const again = await run('ilp', 'pay', '$example.com/alice', 'msat', '--send', '5', '--key', key)
+  expect(again).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(await run('ilp', 'payment', key)).toEqual(again)
+})
+
+test('a payment that another process may have made is told so as well', async () => {
+  const desk = memory.operator.interledger()!
+  Object.assign(desk.payments, {
+    pay: async () => ({ ok: false, refusal: { code: 'UNAVAILABLE', text: 'nobody answered' } }),
+  })
+  const unheard = await run('ilp', 'pay', '$example.com/alice', 'msat', '--send', '5', '--key', 'k')
+  expect(unheard).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('stoa ilp payment k') })
+})
+
+test('of settlement people see rails, orders and channels as tables', async () => {
+  const { stdout } = await run('ilp', 'settlement', '--limit', '1')
+  expect(stdout).toMatch(/^rails:\n {2}rail +status +failedRounds .*\n {2}stub +degraded +3 /m)
+  expect(stdout).toMatch(/^orders:\n {2}key .*\n {2}order-2 .* 1180591620717411303424 .*\n[a-z]/m)
+  expect(stdout).toMatch(/^channels:\n {2}rail .*\n {2}stub +channel-1 +in /m)
+})
+
+test('an order of settlement is given up at once, on the word that the network never took it', async () => {
+  const withoutWord = await run('ilp', 'settlement', 'give-up', 'order-1')
+  expect(withoutWord).toMatchObject({
+    stdout: '',
+    stderr: expect.stringContaining('never took order order-1'),
+  })
+  expect(withoutWord.exitCode).not.toBe(0)
+  expect(await run('ilp', 'settlement', 'give-up', 'order-1', '--never-taken')).toEqual({
+    exitCode: 0,
+    stdout: 'state: given_up\n',
+    stderr: '',
+  })
+  expect(memory.done).toMatchObject([{ by: { actor: 'cli' }, what: 'give-up order-1' }])
 })

@@ -1,7 +1,8 @@
 /** Commands that are one request to the running program each: how they look on the command line, and how they run. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { AdminAction, AdminArgument } from './admin-actions/index.ts'
+import type { AdminAction, AdminArgument, AdminOptions } from './admin-actions/index.ts'
+import { memberOf } from './admin-answer.ts'
 import { type AdminAnswer, askStoa } from './admin-client.ts'
 import { answerLines } from './admin-print.ts'
 import { configFor } from './config-for.ts'
@@ -62,14 +63,20 @@ function readerOf({ read }: Pick<AdminArgument, 'read'>): (text: string) => stri
 
 async function runAction(action: AdminAction, command: Command, context: CliContext): Promise<number> {
   const { config } = configFor(command, context)
-  const request = action.request(command.processedArgs.map(String), {
+  const options: AdminOptions = {
     nowSeconds: context.clock.nowSeconds(),
     text: (name) => textOption(command, name),
     has: (name) => hasFlag(command, name),
-  })
-  const answer = await askStoa(resolve(context.cwd, config.data.dir), request)
+  }
+  const request = action.request(command.processedArgs.map(String), options)
+  const said = action.before?.(request, options)
+  if (said !== undefined) context.stderr.write(`stoa: ${said}\n`)
+  const asked = await askStoa(resolve(context.cwd, config.data.dir), request)
+  const whenUnanswered = action.whenUnanswered?.(request)
+  if (!asked.ok) return complain(`the program gave no answer: ${asked.refusal}`, whenUnanswered, context)
+  const { value: answer } = asked
+  if (answer.status >= 400) return refuse(answer, whenUnanswered, context)
   const asJson = command.optsWithGlobals().json === true
-  if (answer.status >= 400) return refuse(answer, context)
   show(answer, asJson, context)
   return action.isDone?.(answer.json) === false ? EXIT.failed : EXIT.ok
 }
@@ -80,14 +87,20 @@ function show({ json }: AdminAnswer, asJson: boolean, { stdout }: CliContext): v
 }
 
 /** What was refused because it was wrongly asked is a slip on the command line; the rest could not be done. */
-function refuse({ status, json }: AdminAnswer, { stderr }: CliContext): number {
-  stderr.write(`stoa: ${messageOf(json) ?? `refused with status ${status}`}\n`)
+function refuse(
+  { status, json }: AdminAnswer,
+  whenUnanswered: string | undefined,
+  context: CliContext,
+): number {
+  const message = memberOf(memberOf(json, 'error'), 'message')
+  const text = typeof message === 'string' ? message : `refused with status ${status}`
+  // A fault says nothing of how far it came, nor does a process that did not hear from the one that does it.
+  complain(text, status >= 500 ? whenUnanswered : undefined, context)
   return status === 400 ? EXIT.usage : EXIT.failed
 }
 
-function messageOf(json: unknown): string | undefined {
-  const error: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, 'error') : undefined
-  const message: unknown =
-    typeof error === 'object' && error !== null ? Reflect.get(error, 'message') : undefined
-  return typeof message === 'string' ? message : undefined
+function complain(text: string, advice: string | undefined, { stderr }: CliContext): number {
+  stderr.write(`stoa: ${text}\n`)
+  if (advice !== undefined) stderr.write(`stoa: ${advice}\n`)
+  return EXIT.failed
 }

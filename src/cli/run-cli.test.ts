@@ -91,6 +91,11 @@ describe('config', () => {
 })
 
 describe('start', () => {
+  test('its help names every role that a process may have', async () => {
+    const { stdout } = await run(['start', '--help'])
+    expect(stdout).toContain(defaultConfig().process.roles.join(','))
+  })
+
   test('prints the summary, runs until it is interrupted, and stops in good order', async () => {
     const interrupt = new AbortController()
     const happened: string[] = []

@@ -14,6 +14,7 @@ export function findContradictions(config: Config): readonly Contradiction[] {
     ...processesOf(config),
     ...retentionOf(config),
     ...nodeOf(config),
+    ...remoteNodeOf(config),
     ...tokenOf(config),
   ]
 }
@@ -112,6 +113,35 @@ function nodeOf({
     found.push({
       key: 'interledger.rpcTokenFile',
       message: 'is given beside interledger.rpcToken; leave one',
+    })
+  return found
+}
+
+/** A process is the node, or has one elsewhere. */
+function remoteNodeOf({
+  interledger: { remoteUrl, remoteToken, remoteTokenFile },
+  process,
+}: Config): readonly Contradiction[] {
+  const hasToken = remoteToken !== '' || remoteTokenFile !== ''
+  if (remoteUrl === '') {
+    const message = 'is missing: it is the node that the token is for'
+    return hasToken ? [{ key: 'interledger.remoteUrl', message }] : []
+  }
+  const found: Contradiction[] = []
+  if (process.roles.includes('ilp'))
+    found.push({
+      key: 'interledger.remoteUrl',
+      message: 'is for a process that is no node itself; leave ilp out of process.roles',
+    })
+  if (!hasToken)
+    found.push({
+      key: 'interledger.remoteToken',
+      message: 'is missing: give it here or in interledger.remoteTokenFile',
+    })
+  if (remoteToken !== '' && remoteTokenFile !== '')
+    found.push({
+      key: 'interledger.remoteTokenFile',
+      message: 'is given beside interledger.remoteToken; leave one',
     })
   return found
 }

@@ -161,6 +161,28 @@ describe('mistakes', () => {
     )
   })
 
+  test('a process is the node, or has one elsewhere that it shows a token', () => {
+    const node = 'remoteUrl = "wss://node.example/trpc"'
+    const token = `remoteToken = "${'x'.repeat(32)}"`
+    const process = '[process]\nroles = ["relay", "api", "jobs"]\n[interledger]\n'
+    expect(load({ toml: `${process}${node}\n${token}` }).config.interledger.remoteUrl).toBe(
+      'wss://node.example/trpc',
+    )
+    expect(refusalOf({ toml: `[interledger]\n${node}\n${token}` })).toContain(
+      'leave ilp out of process.roles',
+    )
+    expect(refusalOf({ toml: `${process}${node}` })).toContain(
+      'interledger.remoteToken (default): is missing',
+    )
+    expect(refusalOf({ toml: `${process}${token}` })).toContain('interledger.remoteUrl (default): is missing')
+    expect(refusalOf({ toml: `${process}${node}\n${token}\nremoteTokenFile = "token"` })).toContain(
+      'leave one',
+    )
+    expect(refusalOf({ toml: `${process}remoteUrl = "https://node.example"\n${token}` })).toContain(
+      'ws:// or wss://',
+    )
+  })
+
   test('variables that Kubernetes sets for a service called stoa are not settings', () => {
     const env = {
       STOA_SERVICE_HOST: '10.0.0.1',

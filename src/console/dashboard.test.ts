@@ -1,5 +1,6 @@
 import { Compile } from 'typebox/compile'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { RefusedError } from '../kernel/index.ts'
 import { DASHBOARD_RATES } from './dashboard.ts'
 import { OPERATIONS } from './operations/index.ts'
 import {
@@ -94,6 +95,8 @@ const INPUTS: Readonly<Record<string, object>> = {
   'interledger/quote': { to: '$example.com/alice', asset: 'msat', send: '10' },
   'interledger/pay': { key: 'k1', to: '$example.com/alice', asset: 'msat', send: '10' },
   'interledger/payment': { key: 'k1' },
+  'interledger/settlement': { limit: 1 },
+  'interledger/settlement/give-up': { key: 'order-1', neverTaken: true },
   'interledger/ping': { destination: 'test.memory' },
   'interledger/peers/close': { id: 'bob' },
   audit: { limit: 10 },
@@ -240,6 +243,20 @@ describe('a request that is not as described changes nothing and says what is wr
   })
 })
 
+test('an order of settlement is given up for whoever asks; only their promise is handed on, and refusals as they come', async () => {
+  const giveUp = (body: object) =>
+    rig.send({ method: 'POST', path: '/dashboard/interledger/settlement/give-up', body, by: rig.operatorKey })
+  expect((await giveUp({ key: 'order-1' })).json).toMatchObject({ error: { code: 'ORDER_UNCERTAIN' } })
+  expect((await giveUp({ key: 'order-9', neverTaken: true })).json).toMatchObject({
+    error: { code: 'UNKNOWN_ORDER' },
+  })
+  expect((await giveUp({ key: 'order-1', neverTaken: 'yes' })).status).toBe(400)
+  expect(rig.done).toEqual([])
+  expect((await giveUp({ key: 'order-1', neverTaken: true })).json).toEqual({ state: 'given_up' })
+  const by = { actor: rig.operatorKey.publicKey, role: 'operator' }
+  expect(rig.done).toEqual([{ by, what: 'give-up order-1' }])
+})
+
 test('connections are named by exactly one of id, key and address', async () => {
   rig.connections.push(testConnection('c1'), testConnection('c2', { pubkeys: [PUBKEY] }))
   const close = (body: object) =>
@@ -341,6 +358,18 @@ test('a part that is not ready is answered 503, and comes when it is', async () 
   expect((await ask()).status).toBe(200)
 })
 
+test('a list that cannot be had is answered 503 with the reason, and not as an empty one', async () => {
+  const desk = rig.operator.interledger()!
+  const refusing = () => Promise.reject(new RefusedError({ code: 'UNAVAILABLE', text: 'nobody answered' }))
+  Object.assign(desk, { stats: refusing })
+  Object.assign(desk.peers, { list: refusing })
+  for (const path of ['/dashboard/interledger', '/dashboard/interledger/peers'])
+    expect(await rig.send({ path, by: rig.owner })).toMatchObject({
+      status: 503,
+      json: { error: { code: 'UNAVAILABLE', message: 'nobody answered' } },
+    })
+})
+
 test('a refusal keeps its code and has the status that goes with it', async () => {
   const grant = {
     method: 'POST',
@@ -392,6 +421,7 @@ test('the documentation is OpenAPI 3.1, names every operation, and is readable w
   expect(document.openapi).toBe('3.1.0')
   for (const { path } of OPERATIONS) expect(Object.keys(document.paths)).toContain(path)
   expect(Object.keys(document.paths)).toContain('/api/auth/sign-in')
+  expect(document.paths['/dashboard/interledger/stream']).toMatchObject({ get: { tags: ['interledger'] } })
   expect(document.paths['/dashboard/invites/create']).toMatchObject({
     post: { requestBody: { content: { 'application/json': { schema: { required: ['maxUses'] } } } } },
   })

@@ -7,7 +7,8 @@
  */
 import type { AuditChain, AuditEntry, PublishedCheckpoint, UsedApiKey } from '../audit/index.ts'
 import type { IlpNode } from '../interledger/node/index.ts'
-import type { Outcome, Refusal } from '../kernel/index.ts'
+import type { ChannelFacts } from '../interledger/rpc/index.ts'
+import type { Asset, Outcome, Refusal } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type {
   Role as CommunityRole,
@@ -51,6 +52,7 @@ export interface Desks {
   readonly jobs: JobsDesk
   readonly ledger: LedgerDesk
   readonly interledger: IlpNode
+  readonly settlement: SettlementDesk
   readonly status: StatusDesk
   readonly audit: AuditDesk
 }
@@ -60,6 +62,66 @@ export type Operator = { readonly [Name in keyof Desks]: () => Desks[Name] | und
 
 /** The books, to be looked at. */
 export type LedgerDesk = Pick<Ledger, 'accounts' | 'statement' | 'trialBalance'>
+
+/** How debts between the node and its peers are paid: to be looked at, but for what never comes to an end by itself. */
+export interface SettlementDesk {
+  figures(): Promise<SettlementFigures>
+  /** The newest first. */
+  orders(): Promise<readonly SettlementOrder[]>
+  listChannels(): Promise<readonly ChannelFacts[]>
+  /** Books back an order that neither happens nor fails; `failed` when its network says that it has. */
+  giveUp(key: string, promise: GiveUpPromise, by: Actor): Answer<{ readonly state: 'failed' | 'given_up' }>
+}
+
+/** What whoever gives up an order answers for. */
+export interface GiveUpPromise {
+  /** That the network never took the order and never will: if it does, it is paid twice. */
+  readonly isNeverTaken: boolean
+}
+
+/** Counts since the beginning; what there is none of is left out. */
+export interface SettlementFigures {
+  readonly orders: readonly { readonly rail: string; readonly state: string; readonly count: number }[]
+  readonly channels: readonly {
+    readonly rail: string
+    /** `in`: we are its payee. */
+    readonly direction: 'in' | 'out'
+    readonly state: string
+    readonly count: number
+  }[]
+  /** Calls whose keys are remembered. */
+  readonly requests: number
+  /** What connectors that settle through this node are still to be told. */
+  readonly noticesWaiting: number
+  readonly rails: readonly RailFigures[]
+}
+
+export interface RailFigures {
+  readonly rail: string
+  readonly status: 'ok' | 'degraded'
+  /** Rounds in a row that did not come to their end. */
+  readonly failedRounds: number
+  readonly lastRoundMs: number | undefined
+  readonly lastError: string | undefined
+  /** Channels of ours whose payee has not said yet that it has the last claim. */
+  readonly undelivered: number
+}
+
+export interface SettlementOrder {
+  readonly key: string
+  readonly rail: string
+  readonly asset: Asset
+  readonly party: string | undefined
+  /** `pay`, `open`, `deposit`, `redeem`, `close`, `withdraw`. */
+  readonly kind: string
+  readonly amount: bigint | undefined
+  readonly channelId: string | undefined
+  readonly state: string
+  readonly tries: number
+  /** Why it failed, or was not done yet. */
+  readonly reason: string | undefined
+  readonly createdAtMs: number
+}
 
 export type AccessListName =
   | 'banned-pubkey'

@@ -97,13 +97,14 @@ export interface RecoveryBooks extends PacketBooks {
   answersFor(peerId: string, questions: readonly PacketQuestion[]): Promise<readonly PacketAnswer[]>
   /**
    * The peer does not accept these Fulfills of ours, since they came too late: books them back as a loss, within
-   * `maxPerDay` of the peer's asset.
-   *
-   * @returns for each whether the peer owes nothing for it; false where the day's bound is reached.
+   * `maxPerDay` of the peer's asset. Rejects with `ILP_BOOKS_BUSY` when it has asked for too much of late.
    */
-  writeOff(
-    peerId: string,
-    questions: readonly PacketQuestion[],
-    maxPerDay: bigint,
-  ): Promise<readonly boolean[]>
+  writeOff(peerId: string, questions: readonly PacketQuestion[], maxPerDay: bigint): Promise<WriteOff>
+}
+
+export interface WriteOff {
+  /** For each packet, whether the peer owes nothing for it; false where the day's bound is reached. */
+  readonly isSettled: readonly boolean[]
+  /** What was booked back by this call; what was before is not in it. */
+  readonly amount: bigint
 }

@@ -12,8 +12,12 @@ export interface Link {
   /** For logs and the console: `btp`, `http`, `local`. */
   readonly kind: string
   readonly isConnected: boolean
-  /** Sends a Prepare and waits for its answer, until the packet's expiry at most. Never rejects. */
-  send(prepare: IlpPrepare): Promise<LinkAnswer>
+  /**
+   * Sends a Prepare and waits for its answer, until the packet's expiry at most. Never rejects.
+   *
+   * @param encoded the packet's bytes (`encodeIlpPacket`), where they are known: then they need not be made again.
+   */
+  send(prepare: IlpPrepare, encoded?: Buffer): Promise<LinkAnswer>
   /**
    * Asks the peer something beside packets (a BTP sub-protocol). Resolves to its answer; undefined when the peer does not
    * know the protocol, or when none came in time.

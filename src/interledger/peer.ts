@@ -10,8 +10,21 @@ export type PeerLinkSettings =
   | { readonly kind: 'btp-client'; readonly url: string; readonly token: string }
   /** It connects to us and shows a token whose SHA-256 (hex) is this. */
   | { readonly kind: 'btp-server'; readonly tokenHash: string }
-  /** ILP-over-HTTP (RFC-0035) both ways: we POST to `url` with `token`; it POSTs to us with the one that hashes to `tokenHash`. */
-  | { readonly kind: 'http'; readonly url: string; readonly token: string; readonly tokenHash: string }
+  /**
+   * ILP-over-HTTP (RFC-0035) both ways: we POST to `url` with `token`; it POSTs to us with the one that hashes to
+   * `tokenHash`, or with a JWT that it has signed with `token` and that has this peer's id as its `sub`.
+   */
+  | {
+      readonly kind: 'http'
+      readonly url: string
+      readonly token: string
+      readonly tokenHash: string
+      /** What the peer calls us. With it we show a JWT of that `sub`, signed with `token`, and not `token` itself. */
+      readonly jwtSubject?: string | undefined
+    }
+
+/** A shorter token cannot sign a JWT (RFC 7518, 3.2). */
+export const MIN_JWT_SECRET_BYTES = 32
 
 export interface PeerLimits {
   /** The most that the peer may owe us, packets under way included; units of its asset. */

@@ -12,6 +12,11 @@ export function partyAccount(party: string, asset: Asset): AccountId {
   return { path: `assets/${party}`, asset }
 }
 
+/** Whose account it is; undefined when it is none of `partyAccount`. It may be the name of nobody. */
+export function partyOfAccount({ path }: AccountId): string | undefined {
+  return /^assets\/([^/]+\/[^/]+)$/.exec(path)?.[1]
+}
+
 /** All that we own by a rail: what is in its wallet, what is left in channels of ours, and claims not yet redeemed. */
 export function railAccount(rail: string, asset: Asset): AccountId {
   return { path: `assets/settlement/${rail}`, asset }

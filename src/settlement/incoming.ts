@@ -4,6 +4,7 @@ import type { Asset, Clock } from '../kernel/index.ts'
 import { paymentCame, postOrThrow, type SettlementLedger } from './bookings.ts'
 import { type Parties, partyOfReference } from './parties.ts'
 import type { IncomingPayment, Rail } from './rail.ts'
+import type { StepTime } from './step-time.ts'
 import type { Fenced, Tx } from './tables.ts'
 
 /** Payments in one transaction. */
@@ -29,10 +30,10 @@ export interface CreditedPayment {
 }
 
 /** Reads what is new. True when there is more. */
-export async function readIncoming(deps: IncomingDeps, rail: Rail, signal: AbortSignal): Promise<boolean> {
+export async function readIncoming(deps: IncomingDeps, rail: Rail, time: StepTime): Promise<boolean> {
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const after = await deps.fenced((tx) => cursorOf(tx, rail.name))
-    const page = await rail.incoming({ after, limit: PAGE }, signal)
+    const page = await rail.incoming({ after, limit: PAGE }, time.limit())
     const credited = await deps.fenced(async (tx) => {
       const done = await creditAll(deps, tx, rail, page.payments)
       if (page.cursor !== after) await keepCursor(tx, rail.name, page.cursor)

@@ -17,6 +17,7 @@ export interface PartyTerms {
 /** A kind of parties. A party is named `<kind>/<name>`, and its account in the ledger is `assets/<kind>/<name>`. */
 export interface PartySource {
   readonly kind: string
+  /** `find` and `list` throw when it cannot be told now: what came in is credited later then, and not to nobody. */
   find(name: string): PartyTerms | undefined
   list(): readonly PartyTerms[]
   /** A question to the party's own settlement; undefined when there is no answer in time. Rejects never. */

@@ -39,6 +39,7 @@ export class PeerTalk {
   readonly #deps: PeerTalkDeps
   /** Parties whose question is being answered: each has one at a time. */
   readonly #answering = new Set<string>()
+  readonly #stopping = new AbortController()
 
   constructor(deps: PeerTalkDeps) {
     this.#deps = deps
@@ -50,8 +51,14 @@ export class PeerTalk {
     return answer !== undefined && 'address' in answer ? answer.address : undefined
   }
 
-  /** Brings the party its claim; true when it says that it has it. */
-  async deliver(party: string, rail: Rail, signed: SignedClaim): Promise<boolean> {
+  /** No question is waited for any more: each is as one without an answer. */
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /** Brings the party its claim, signed if it was not yet; true when it says that it has it. */
+  async deliver(party: string, rail: Rail, best: SignedClaim, signal: AbortSignal): Promise<boolean> {
+    const signed = await this.#deps.channels.signed(rail, best, signal)
     const answer = await this.#ask(party, { do: 'claim', network: rail.info.network, signed })
     if (answer !== undefined && 'has' in answer && answer.has >= signed.claim.nonce) {
       await this.#deps.channels.acknowledge(
@@ -190,7 +197,20 @@ export class PeerTalk {
   }
 
   async #ask(party: string, question: SettlementQuestion): Promise<SettlementAnswer | undefined> {
-    const answer = await this.#deps.parties.ask(party, writeQuestion(question), ANSWER_TIMEOUT_MS)
+    const asked = this.#deps.parties.ask(party, writeQuestion(question), ANSWER_TIMEOUT_MS)
+    const answer = await orUndefined(asked, this.#stopping.signal)
     return answer === undefined ? undefined : readAnswer(answer)
+  }
+}
+
+/** Undefined as soon as the signal is aborted; what the promise comes to later is for nobody. */
+async function orUndefined<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>()
+  const onAbort = () => resolve(undefined)
+  signal.addEventListener('abort', onAbort)
+  try {
+    return signal.aborted ? undefined : await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -24,6 +24,8 @@ export interface RailInfo {
   /** The payee is asked for an address first. Without it a payment's `to` is the party: an engine of its own finds the way. */
   readonly needsAddress: boolean
   readonly hasChannels: boolean
+  /** `look` sends again, since its network has no other question: so nobody can ask whether it never took an order. */
+  readonly looksBySending?: boolean
   /** A channel whose payer needs less time than this to take its money back is not accepted. */
   readonly minChallengeMs: number
 }

@@ -1,10 +1,13 @@
 /** Pays one party: how much, by which way, and at most one payment of it at a time. */
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import { accepted, type Clock, type Outcome, refused } from '../kernel/index.ts'
 import type { Logger } from '../platform/index.ts'
 import { partyAccount, type SettlementLedger } from './bookings.ts'
+import type { Calls, KeepAnswer } from './calls.ts'
 import type { Channels } from './channels/channels.ts'
 import type { ChannelRecord } from './channels/check-claim.ts'
+import { settlementAmount, settlementName } from './order-json.ts'
 import type { Orders } from './orders/orders.ts'
 import type { Parties } from './parties.ts'
 import type { PeerTalk } from './peer-talk.ts'
@@ -22,6 +25,7 @@ export interface SettleRefusal {
     | 'NO_ADDRESS'
     | 'NO_WAY'
     | 'WAITING'
+    | 'KEY_REUSED'
   readonly text: string
 }
 
@@ -30,12 +34,25 @@ export type Settled =
   | { readonly by: 'order'; readonly key: string; readonly amount: bigint }
   | { readonly by: 'claim'; readonly channelId: string; readonly nonce: bigint; readonly amount: bigint }
 
+const settled = z.discriminatedUnion('by', [
+  z.object({ by: z.literal('order'), key: settlementName, amount: settlementAmount }),
+  z.object({
+    by: z.literal('claim'),
+    channelId: settlementName,
+    nonce: settlementAmount,
+    amount: settlementAmount,
+  }),
+])
+
+const readSettled = (json: unknown): Settled => settled.parse(json)
+
 export interface PartySettlerDeps {
   readonly ledger: SettlementLedger
   readonly rails: ReadonlyMap<string, Rail>
   readonly parties: Parties
   readonly channels: Channels
   readonly orders: Orders
+  readonly calls: Calls
   readonly talk: PeerTalk
   readonly fenced: Fenced
   readonly clock: Clock
@@ -47,8 +64,6 @@ export interface PartySettlerDeps {
 
 /** Channels to one party that are looked through for one with room. */
 const MAX_CHANNELS = 100
-/** Payments looked back at for failures in a row. */
-const MAX_FAILURES = 20
 
 export class PartySettler {
   readonly #deps: PartySettlerDeps
@@ -70,8 +85,16 @@ export class PartySettler {
     return accepted(rail)
   }
 
-  /** Pays `amount`, or all that is owed above the target. */
-  settle(party: string, amount?: bigint): Promise<Outcome<Settled, SettleRefusal>> {
+  /** Pays `amount`, or all that is owed above the target; once for the caller's key. */
+  settle(
+    party: string,
+    { key, amount }: { readonly key: string; readonly amount?: bigint },
+  ): Promise<Outcome<Settled, SettleRefusal>> {
+    const call = { scope: 'settle', key, content: [party, amount], readAnswer: readSettled }
+    return this.#deps.calls.once(call, (keep) => this.#settle(party, amount, keep))
+  }
+
+  #settle(party: string, amount: bigint | undefined, keep: KeepAnswer<Settled>) {
     return this.#alone(party, async (rail) => {
       const { granularity, maxAmount } = rail.info
       const wanted =
@@ -81,7 +104,7 @@ export class PartySettler {
       if (due === 0n || (amount !== undefined && due !== amount)) {
         return no('OUT_OF_RANGE', `${rail.name} moves multiples of ${granularity} up to ${maxAmount}`)
       }
-      return this.#pay(party, rail, due)
+      return this.#pay(party, rail, due, keep)
     })
   }
 
@@ -93,12 +116,12 @@ export class PartySettler {
       const balance = -(await this.#owed(party, rail))
       const due = planSettlement({ ...terms, ...rail.info, balance })
       if (due === 0n) return no('NOTHING_OWED', `what is owed to ${party} is within its threshold`)
-      const failures = await this.#deps.orders.failuresOf(party, MAX_FAILURES)
+      const failures = await this.#deps.orders.failuresOf({ party })
       const untilMs = failures.lastMs + pauseAfterFailures(failures.count)
       if (failures.count > 0 && untilMs > this.#deps.clock.nowMs()) {
         return no('WAITING', `${failures.count} payments to ${party} have failed; the next is tried later`)
       }
-      return this.#pay(party, rail, due)
+      return this.#pay(party, rail, due, NOBODY_ASKS)
     })
   }
 
@@ -123,16 +146,21 @@ export class PartySettler {
   }
 
   /** By a claim when a channel has room, else by a payment. */
-  async #pay(party: string, rail: Rail, amount: bigint): Promise<Outcome<Settled, SettleRefusal>> {
+  async #pay(
+    party: string,
+    rail: Rail,
+    amount: bigint,
+    keep: KeepAnswer<Settled>,
+  ): Promise<Outcome<Settled, SettleRefusal>> {
     const channel = await this.#channelWithRoom(party, rail, amount)
     if (channel !== undefined) {
-      const given = await this.#payByClaim(party, rail, channel, amount)
+      const given = await this.#payByClaim(party, rail, { channel, amount, keep })
       if (given !== undefined) return accepted(given)
     }
     if (!rail.info.paysDirectly) {
       return no('NO_WAY', `no channel to ${party} has room for ${amount}: open one, or put more into one`)
     }
-    return this.#payByOrder(party, rail, amount)
+    return this.#payByOrder(party, rail, { amount, keep })
   }
 
   async #channelWithRoom(party: string, rail: Rail, amount: bigint): Promise<ChannelRecord | undefined> {
@@ -147,28 +175,41 @@ export class PartySettler {
   async #payByClaim(
     party: string,
     rail: Rail,
-    channel: ChannelRecord,
-    amount: bigint,
+    {
+      channel,
+      amount,
+      keep,
+    }: { readonly channel: ChannelRecord; readonly amount: bigint; readonly keep: KeepAnswer<Settled> },
   ): Promise<Settled | undefined> {
-    const signal = AbortSignal.timeout(this.#deps.railTimeoutMs)
-    const signed = await this.#deps.channels.give(rail, channel, amount, signal)
-    if (signed === undefined) return undefined
-    const { nonce } = signed.claim
-    this.#deps.onBooked(party, amount)
-    this.#deps.logger.info({ party, rail: rail.name, amount: `${amount}` }, 'settlement.claim_given')
-    // When it does not reach the party now, a round of the rail brings it.
-    await this.#deps.talk.deliver(party, rail, signed)
-    return { by: 'claim', channelId: channel.id, nonce, amount }
+    const { channels, talk, onBooked, logger, railTimeoutMs } = this.#deps
+    const answer = (nonce: bigint) => ({ by: 'claim', channelId: channel.id, nonce, amount }) as const
+    const given = await channels.give(channel, amount, (tx, { nonce }) => keep(tx, answer(nonce)))
+    if (given === undefined) return undefined
+    onBooked(party, amount)
+    logger.info({ party, rail: rail.name, amount: `${amount}` }, 'settlement.claim_given')
+    // When it is not signed, or does not reach the party now, a round of the rail signs and brings it.
+    await talk.deliver(party, rail, given, AbortSignal.timeout(railTimeoutMs)).catch((err: unknown) => {
+      logger.warn({ err, party, rail: rail.name }, 'settlement.claim_not_brought')
+    })
+    return answer(given.claim.nonce)
   }
 
-  async #payByOrder(party: string, rail: Rail, amount: bigint): Promise<Outcome<Settled, SettleRefusal>> {
+  async #payByOrder(
+    party: string,
+    rail: Rail,
+    { amount, keep }: { readonly amount: bigint; readonly keep: KeepAnswer<Settled> },
+  ): Promise<Outcome<Settled, SettleRefusal>> {
     const to = rail.info.needsAddress ? await this.#deps.talk.addressOf(party, rail, amount) : party
     if (to === undefined) return no('NO_ADDRESS', `${party} does not say where to pay`)
     const key = randomUUID()
     const order = { kind: 'pay', to, amount } as const
-    const isNew = await this.#deps.fenced((tx) =>
-      this.#deps.orders.record(tx, { key, rail: rail.name, asset: rail.info.asset, party, order }),
-    )
+    const answer = { by: 'order', key, amount } as const
+    const isNew = await this.#deps.fenced(async (tx) => {
+      const of = { key, rail: rail.name, asset: rail.info.asset, party, order }
+      const recorded = await this.#deps.orders.record(tx, of)
+      if (recorded) await keep(tx, answer)
+      return recorded
+    })
     if (!isNew) return no('UNDER_WAY', `a payment to ${party} is under way`)
     this.#deps.onBooked(party, amount)
     this.#deps.logger.info(
@@ -176,9 +217,12 @@ export class PartySettler {
       'settlement.payment_recorded',
     )
     this.#deps.kick(rail.name)
-    return accepted({ by: 'order', key, amount })
+    return accepted(answer)
   }
 }
+
+/** What is due is paid for its own sake; who repeats that finds nothing due. */
+const NOBODY_ASKS: KeepAnswer<Settled> = async () => {}
 
 function no(code: SettleRefusal['code'], text: string) {
   return refused<SettleRefusal>({ code, text })

@@ -1,4 +1,4 @@
-/** The rows of `migrations/0008_settlement.sql`. Times are Unix milliseconds; a numeric is a text. */
+/** The rows of `migrations/0008_settlement.sql` and what came behind it. Times are Unix milliseconds; a numeric is a text. */
 import type { Generated, Kysely, Transaction } from 'kysely'
 import { AppError, type Asset } from '../kernel/index.ts'
 import type { Tables } from '../platform/database/index.ts'
@@ -9,6 +9,8 @@ interface SettlementOrdersTable {
   readonly key: string
   readonly rail: string
   readonly kind: Order['kind']
+  /** Null in rows from before migration 12. */
+  readonly asset: Asset | null
   readonly party: string | null
   readonly amount: string
   readonly channel_id: string | null
@@ -40,7 +42,14 @@ export interface SettlementChannelsTable {
   signature: Buffer | null
   state: 'open' | 'closing' | 'closed'
   closes_ms: bigint | null
+  /** When the network's word was heard last. */
   seen_ms: bigint
+  /** When it was asked last, answered or not. */
+  looked_ms: Generated<bigint>
+  /** Since when it has called open what it had called closing. */
+  open_again_ms: bigint | null
+  /** Out: when the last claim was brought to the payee last. */
+  brought_ms: Generated<bigint>
 }
 
 interface SettlementPaymentsTable {
@@ -61,6 +70,8 @@ interface SettlementRequestsTable {
   readonly key: string
   readonly content: Buffer
   last_ms: bigint
+  /** Of a call that moved money: what it led to. */
+  answer: string | null
 }
 
 interface SettlementLeftoversTable {

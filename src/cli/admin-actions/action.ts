@@ -15,6 +15,10 @@ export interface AdminAction {
   readonly request: (args: readonly string[], options: AdminOptions) => AdminRequest
   /** Asked about an answer that is no refusal: was it done? Absent: it was. */
   readonly isDone?: (json: unknown) => boolean
+  /** Said before it is asked; undefined: nothing. */
+  readonly before?: (request: AdminRequest, options: AdminOptions) => string | undefined
+  /** Where asking again is not harmless: how one learns what became of it when no answer came. */
+  readonly whenUnanswered?: (request: AdminRequest) => string
 }
 
 export interface AdminArgument {
@@ -61,7 +65,7 @@ export const LIMIT: AdminOption = { flags: '--limit <number>', says: 'show at mo
 export const DAYS: AdminOption = { flags: '--days <number>', says: 'for so many days; without it, for good' }
 
 export type Described = Pick<AdminAction, 'says' | 'request'> &
-  Partial<Pick<AdminAction, 'args' | 'options' | 'isDefault' | 'isDone'>>
+  Partial<Pick<AdminAction, 'args' | 'options' | 'isDefault' | 'isDone' | 'before' | 'whenUnanswered'>>
 
 /** The actions of a group. */
 export function group(name: string, actions: Readonly<Record<string, Described>>): readonly AdminAction[] {

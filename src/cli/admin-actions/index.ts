@@ -7,7 +7,7 @@ import { PEOPLE } from './people.ts'
 import { RUNNING } from './running.ts'
 import { UPKEEP } from './upkeep.ts'
 
-export type { AdminAction, AdminArgument } from './action.ts'
+export type { AdminAction, AdminArgument, AdminOptions } from './action.ts'
 export { INTERLEDGER as ILP_ACTIONS, LEDGER as LEDGER_ACTIONS }
 
 export const ADMIN_ACTIONS: readonly AdminAction[] = [

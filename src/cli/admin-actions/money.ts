@@ -2,6 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { accepted, type Outcome, refused } from '../../kernel/index.ts'
+import { memberOf } from '../admin-answer.ts'
+import type { AdminRequest } from '../admin-client.ts'
 import {
   type AdminAction,
   type AdminArgument,
@@ -88,6 +90,10 @@ const LINK: readonly AdminOption[] = [
   { flags: '--http <url>', says: 'exchange packets over HTTP: https://…; with both token files' },
   { flags: '--token-file <file>', says: 'holds the token that we show it', read: tokenFrom },
   { flags: '--their-token-file <file>', says: 'holds the token that it shows us', read: digestFrom },
+  {
+    flags: '--jwt-subject <name>',
+    says: 'over HTTP: show a JWT made with the token, for this name, not the token',
+  },
 ]
 const TERMS: readonly AdminOption[] = [
   { flags: '--max-receivable <units>', says: 'the most that it may owe us; without it nothing' },
@@ -199,12 +205,37 @@ export const INTERLEDGER: readonly AdminAction[] = [
         ...optional('maxSend', options),
       },
     }),
-    isDone: (json) => typeof json === 'object' && json !== null && Reflect.get(json, 'state') === 'done',
+    isDone: (json) => memberOf(json, 'state') === 'done',
+    before: (request, options) =>
+      options.text('key') === undefined ? `this payment has the key ${keyIn(request)}` : undefined,
+    whenUnanswered: (request) =>
+      `the payment may go on: "stoa ilp payment ${keyIn(request)}" says what became of it. Asked again with --key ${keyIn(request)} it is not paid twice; without it, it is.`,
   }),
   single('payment', {
     says: 'what became of a payment',
     args: [{ name: 'key', read: anyText }],
     request: ([key]) => get('interledger/payment', { key }),
+  }),
+  ...group('settlement', {
+    show: {
+      says: 'how debts are paid: rails and what is wrong with them, orders, channels',
+      options: [LIMIT],
+      request: (_args, options) => get('interledger/settlement', { limit: options.text('limit') }),
+    },
+    'give-up': {
+      says: 'give up an order that neither happens nor fails, and book it back',
+      args: [{ name: 'key', read: anyText }],
+      options: [
+        {
+          flags: '--never-taken',
+          says: 'your word that its network never took it and never will; if it does, it is paid twice',
+        },
+      ],
+      request: ([key], options) => ({
+        path: 'interledger/settlement/give-up',
+        body: { key, neverTaken: options.has('neverTaken') },
+      }),
+    },
   }),
   single('ping', {
     says: 'send a packet that nobody can fulfil, and see who refuses it and how soon',
@@ -217,6 +248,10 @@ export const INTERLEDGER: readonly AdminAction[] = [
   }),
 ]
 
+function keyIn({ body }: AdminRequest): string {
+  return String(memberOf(body, 'key'))
+}
+
 function peerChange(verb: string): AdminAction['request'] {
   return ([id]) => ({ path: `interledger/peers/${verb}`, body: { id } })
 }
@@ -226,7 +261,8 @@ function linkOf(options: AdminOptions): object {
   const token = optional('token', renamed(options, 'tokenFile'))
   const tokenHash = optional('tokenHash', renamed(options, 'theirTokenFile'))
   const [connect, http] = [options.text('connect'), options.text('http')]
-  if (http !== undefined) return { kind: 'http', url: http, ...token, ...tokenHash }
+  if (http !== undefined)
+    return { kind: 'http', url: http, ...token, ...tokenHash, ...optional('jwtSubject', options) }
   return connect === undefined
     ? { kind: 'btp-server', ...tokenHash }
     : { kind: 'btp-client', url: connect, ...token }
@@ -257,7 +293,7 @@ function settlementOf(options: AdminOptions): object {
 function changeOf(options: AdminOptions): object {
   const isNamed = (...names: readonly string[]) => names.some((name) => options.text(name) !== undefined)
   return {
-    ...(isNamed('connect', 'http', 'tokenFile', 'theirTokenFile') && { link: linkOf(options) }),
+    ...(isNamed('connect', 'http', 'tokenFile', 'theirTokenFile', 'jwtSubject') && { link: linkOf(options) }),
     ...(isNamed('maxReceivable', 'maxPayable', 'maxPacket', 'maxRate') && { limits: limitsOf(options) }),
     ...(isNamed('rail', 'threshold', 'target') && { settlement: settlementOf(options) }),
   }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ASSETS, type Asset } from '../../kernel/index.ts'
 import { notes } from '../notes.ts'
-import { noValue } from './values.ts'
+import { noValue, relayUrl } from './values.ts'
 
 /** There is at least one. */
 const assetNames = Object.keys(ASSETS) as [Asset, ...Asset[]]
@@ -54,6 +54,19 @@ export const interledger = z
     }),
     rpcTokenFile: z.string().default('').register(notes, {
       says: 'A file with that token, as containers are given secrets.',
+    }),
+    remoteUrl: z
+      .union([noValue, relayUrl], { error: 'must be empty or a ws:// or wss:// URL' })
+      .default('')
+      .register(notes, {
+        says: 'Where a node of another Stoa is that this process has its payments made by, like wss://node.example/trpc; for processes without the role `ilp`. Over ws:// the token can be read on the way. Empty: the node is of this Stoa.',
+      }),
+    remoteToken: z.union([noValue, token]).default('').register(notes, {
+      says: 'Shown to that node: its interledger.rpcToken.',
+      secret: true,
+    }),
+    remoteTokenFile: z.string().default('').register(notes, {
+      says: 'A file with that token.',
     }),
   })
   .readonly()

@@ -14,6 +14,7 @@ import { parsedBy } from '../parsed-by.ts'
 import { DoneShape, exactly, listOf, oneOf, PageLimit } from '../schemas.ts'
 import { AccountPath, AssetWord, Units } from './ledger.ts'
 import { changing, done, type Operation, showing } from './operation.ts'
+import { SETTLEMENT_OPERATIONS } from './settlement.ts'
 
 const Nothing = exactly({})
 const PeerId = Type.String({ pattern: '^[a-z0-9-]{1,40}$' })
@@ -33,6 +34,9 @@ const CountsShape = exactly({
   outgoing: Count,
   fulfilled: Count,
   rejected: Type.Record(Type.String(), Count),
+  lost: Type.Integer({ minimum: 0, description: 'Sent, and never answered.' }),
+  wrong: Type.Integer({ minimum: 0, description: 'Answered with a fulfilment that is none.' }),
+  late: Type.Integer({ minimum: 0, description: 'Fulfilled after we had given them up.' }),
 })
 
 export const IlpStatsShape = exactly({
@@ -236,6 +240,7 @@ export const INTERLEDGER_OPERATIONS: readonly Operation[] = [
   ...PEERS,
   ...ROUTES,
   ...PAYMENTS,
+  ...SETTLEMENT_OPERATIONS,
   changing({
     path: 'interledger/ping',
     says: 'Sends a packet that nobody can fulfil to an address, and tells who refused it and how soon.',
@@ -251,8 +256,9 @@ export function statsShown({ counts, ...stats }: IlpStats) {
   return { ...stats, counts: countsShown(counts) }
 }
 
-function countsShown({ incoming, outgoing, fulfilled, rejected }: PacketCounts): PacketCounts {
-  return { incoming, outgoing, fulfilled, rejected }
+function countsShown(counts: PacketCounts): PacketCounts {
+  const { incoming, outgoing, fulfilled, rejected, lost, wrong, late } = counts
+  return { incoming, outgoing, fulfilled, rejected, lost, wrong, late }
 }
 
 export function peerShown(peer: PeerFacts) {

@@ -11,7 +11,13 @@ export const Units = Type.String({
   pattern: '^-?\\d{1,80}$',
   description: "In the asset's smallest unit.",
 })
-export const AccountPath = Type.String({ minLength: 1, maxLength: 200, description: 'liabilities/credit/…' })
+/** Without the zero character, which no text of the database may have. */
+export const AccountPath = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\u0000]+$',
+  description: 'liabilities/credit/…',
+})
 const Millis = Type.Integer({ minimum: 0, maximum: 253_402_300_799_999, description: 'Unix milliseconds.' })
 const TransferId = Type.String({ pattern: '^\\d{1,19}$' })
 const SideWord = oneOf(['debit', 'credit'])

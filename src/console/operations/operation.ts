@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import { accepted, type Outcome, type Refusal, refused } from '../../kernel/index.ts'
 import type { Actor, Desks, Operator } from '../operator.ts'
-import { UNAVAILABLE } from '../refusals.ts'
+import { outcomeOf, UNAVAILABLE } from '../refusals.ts'
 import type { Need } from '../rights.ts'
 import { bodyReader, queryReader } from '../shape.ts'
 
@@ -94,7 +94,7 @@ function operationOf<D extends keyof Desks, I extends TSchema>(
         judged: judged?.(asked.value) ?? [],
         run: async (operator: Operator, by: Actor) => {
           const found = operator[desk]()
-          return found === undefined ? refused(UNAVAILABLE) : run(found, asked.value, by, operator)
+          return found === undefined ? refused(UNAVAILABLE) : outcomeOf(run(found, asked.value, by, operator))
         },
       })
     },

@@ -15,6 +15,7 @@ import type {
   MirrorFacts,
   Operator,
   ReportedThing,
+  SettlementDesk,
   StaffMember,
 } from '../operator.ts'
 
@@ -90,6 +91,7 @@ export function createMemoryOperator(): MemoryOperator {
     jobs: jobsDesk(note),
     ledger: LEDGER_DESK,
     interledger: createMemoryNode().node,
+    settlement: settlementDesk(note),
     status: {
       status: async () => ({
         version: '0.0.0',
@@ -134,6 +136,7 @@ export function createMemoryOperator(): MemoryOperator {
     jobs: doorTo('jobs'),
     ledger: doorTo('ledger'),
     interledger: doorTo('interledger'),
+    settlement: doorTo('settlement'),
     status: doorTo('status'),
     audit: doorTo('audit'),
   }
@@ -160,6 +163,70 @@ const LEDGER_DESK: LedgerDesk = {
     next: undefined,
   }),
   trialBalance: async () => [{ asset: 'msat', debits: 5n, credits: 5n, wrongBalances: 0 }],
+}
+
+const ORDER_KEYS: readonly string[] = ['order-2', 'order-1']
+
+function settlementDesk(note: Note): SettlementDesk {
+  return {
+    figures: async () => ({
+      orders: [{ rail: 'stub', state: 'sent', count: 1 }],
+      channels: [{ rail: 'stub', direction: 'in', state: 'open', count: 1 }],
+      requests: 2,
+      noticesWaiting: 0,
+      rails: [
+        {
+          rail: 'stub',
+          status: 'degraded',
+          failedRounds: 3,
+          lastRoundMs: AT_SECONDS * 1_000,
+          lastError: 'RAIL_FAILED: the network does not answer',
+          undelivered: 0,
+        },
+      ],
+    }),
+    orders: async () =>
+      ORDER_KEYS.map((key) => ({
+        key,
+        rail: 'stub',
+        asset: 'msat',
+        party: 'peer/bob',
+        kind: 'pay',
+        amount: 2n ** 70n,
+        channelId: undefined,
+        state: 'sent',
+        tries: 1,
+        reason: undefined,
+        createdAtMs: AT_SECONDS * 1_000,
+      })),
+    listChannels: async () => [
+      {
+        rail: 'stub',
+        id: 'channel-1',
+        direction: 'in',
+        party: 'peer/bob',
+        asset: 'msat',
+        claimKey: '00',
+        deposit: 10n,
+        redeemed: 2n,
+        claimed: 5n,
+        nonce: 3n,
+        acknowledged: 3n,
+        state: 'open',
+        closesAtMs: undefined,
+        seenMs: AT_SECONDS * 1_000,
+      },
+    ],
+    giveUp: async (key, { isNeverTaken }, by) => {
+      if (!ORDER_KEYS.includes(key)) return refused({ code: 'UNKNOWN_ORDER', text: 'there is no such order' })
+      if (!isNeverTaken) {
+        const text = `stub does not say that it never took order ${key}; find out, and say so yourself`
+        return refused({ code: 'ORDER_UNCERTAIN', text })
+      }
+      note(by, `give-up ${key}`)
+      return accepted({ state: 'given_up' })
+    },
+  }
 }
 
 type Note = (by: Actor, what: string) => void

@@ -1,5 +1,5 @@
 /** Which accounts a fulfilled packet moves, and what is left of many packets when they are netted. Pure. */
-import { AppError } from '../../kernel/index.ts'
+import { AppError, type Asset } from '../../kernel/index.ts'
 import type { AccountId, Transfer } from '../../ledger/index.ts'
 
 /** Both accounts are of one asset. */
@@ -59,7 +59,8 @@ const PLACES = 2 ** 24
 /** Sums bookings for each pair of accounts, whichever of the two was debited. */
 export class Netting {
   readonly #accounts: AccountId[] = []
-  readonly #indexes = new Map<string, number>()
+  /** By asset and path: a text of both would be made for each account of each packet. */
+  readonly #indexes = new Map<Asset, Map<string, number>>()
   /** By both indexes, the smaller one first: what the first is debited and the second credited; negative: the other way. */
   readonly #sums = new Map<number, bigint>()
 
@@ -86,10 +87,12 @@ export class Netting {
   }
 
   #indexOf(account: AccountId): number {
-    const key = `${account.asset}/${account.path}`
-    const known = this.#indexes.get(key)
+    const { asset, path } = account
+    let ofAsset = this.#indexes.get(asset)
+    const known = ofAsset?.get(path)
     if (known !== undefined) return known
-    this.#indexes.set(key, this.#accounts.length)
+    ofAsset ??= new Map()
+    this.#indexes.set(asset, ofAsset.set(path, this.#accounts.length))
     return this.#accounts.push(account) - 1
   }
 }

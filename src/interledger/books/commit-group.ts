@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
+import { DatabaseError } from 'pg'
 import { AppError, type Clock } from '../../kernel/index.ts'
 import type { AccountId, Ledger, PostRefusal, Transfer } from '../../ledger/index.ts'
-import type { Tables } from '../../platform/database/index.ts'
+import { isTransient, type Tables } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import { holdsTerm, type LeaderTerm, whileTermHeld } from '../../platform/leadership/index.ts'
 import { type Booking, transferOf } from './bookings.ts'
 import type { Group } from './group.ts'
 import { insertRow, insertRowAndPost, seqOf } from './journal-table.ts'
-import { isRefusedByRule, isTransient } from './transient.ts'
 
 export interface CommitDeps {
   readonly db: Kysely<Tables>
@@ -45,12 +45,13 @@ export async function commitGroup(
         (await deps.db.transaction().execute((tx) => writeGroup(deps, tx, run, group)))
       )
     } catch (err) {
-      if (!isTransient(err) || signal.aborted) throw err
+      if (!isTransient(err)) throw err
       if (pauseMs === FIRST_PAUSE_MS)
         deps.logger.warn({ err, entries: group.entries }, 'interledger.books_wait')
+      await delay(pauseMs, undefined, { signal }).catch(() => {
+        throw err
+      })
     }
-    // Ended: one more attempt, and then its error is thrown.
-    await delay(pauseMs, undefined, { signal }).catch(() => {})
     pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
   }
 }
@@ -78,6 +79,11 @@ async function writeAtOnce(
     if (isRefusedByRule(error)) return undefined
     throw error
   }
+}
+
+/** Class 23: a rule of the tables refuses what the statement would have made of them. */
+function isRefusedByRule(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code?.startsWith('23') === true
 }
 
 async function writeGroup(

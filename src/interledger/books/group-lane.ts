@@ -20,7 +20,7 @@ export class GroupLane {
   readonly #deps: GroupLaneDeps
   /** The last one gathers. */
   #groups: Group[] = []
-  #underWay = 0
+  #underWay: Group | undefined
   #working: Promise<void> | undefined
   #lazyTimer: NodeJS.Timeout | undefined
   #begunMs = Number.NEGATIVE_INFINITY
@@ -31,7 +31,7 @@ export class GroupLane {
 
   /** Entries that are not committed. */
   get waiting(): number {
-    return this.#groups.reduce((sum, { entries }) => sum + entries, this.#underWay)
+    return this.#groups.reduce((sum, { entries }) => sum + entries, this.#underWay?.entries ?? 0)
   }
 
   /** The group that what comes now goes into; to be followed by `wake` or `wakeLater`. */
@@ -62,6 +62,13 @@ export class GroupLane {
     while (this.#working !== undefined) await this.#working
   }
 
+  /** Everybody who waits is told this. A commit that is under way may still be done, or not. */
+  abandon(error: unknown): void {
+    clearTimeout(this.#lazyTimer)
+    this.#underWay?.fail(error)
+    for (const group of this.#groups.splice(0)) group.fail(error)
+  }
+
   async #work(): Promise<void> {
     // What else comes in this turn of the event loop goes along.
     await Promise.resolve()
@@ -71,7 +78,7 @@ export class GroupLane {
       if (group === undefined) break
       this.#begunMs = performance.now()
       await this.#deps.commit(group)
-      this.#underWay = 0
+      this.#underWay = undefined
     }
     this.#working = undefined
   }
@@ -86,7 +93,7 @@ export class GroupLane {
     const group = this.#groups[0]
     if (group === undefined || group.entries === 0) return undefined
     this.#groups.shift()
-    this.#underWay = group.entries
+    this.#underWay = group
     return group
   }
 }

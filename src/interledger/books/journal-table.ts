@@ -1,5 +1,5 @@
 /** The journal in the database: `migrations/0007_interledger_packets.sql`. Times are Unix milliseconds. */
-import { type Generated, type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import { type Generated, type Kysely, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely'
 import { PREPARED, type Tables } from '../../platform/database/index.ts'
 import { decodeJournalBody, type JournalEntry, type JournalWriter } from './journal-codec.ts'
 
@@ -38,7 +38,7 @@ export interface JournalRow {
 /** Rows that are in memory at the same time; each has half a mebibyte at most, and most have much less. */
 const PAGE_ROWS = 32
 /** Rows that are removed by one statement. */
-const PRUNE_ROWS = 2_000
+export const PRUNE_ROWS = 2_000
 
 export interface RowToInsert {
   readonly run: string
@@ -101,65 +101,53 @@ export async function lockJournal(tx: Tx): Promise<void> {
 }
 
 /** Rows that may tell of packets whose fate is not known, in their order. */
-export async function* rowsToReplay(db: Db): AsyncGenerator<JournalRow> {
-  const { replay_from } = await db
+export async function* rowsToReplay(tx: Tx): AsyncGenerator<JournalRow> {
+  const { replay_from } = await tx
     .selectFrom('ilp_journal_progress')
     .select('replay_from')
     .executeTakeFirstOrThrow()
-  yield* pages((after) =>
-    db.selectFrom('ilp_journal').where('seq', '>=', replay_from).where('seq', '>', after),
-  )
+  yield* rowsOf(tx, journalQuery(tx).where('seq', '>=', replay_from))
 }
 
 /** Rows that may say what became of packets from peers with one of these expiries. */
-export async function* rowsWithAnswers(db: Db, expiriesMs: readonly number[]): AsyncGenerator<JournalRow> {
+export async function* rowsWithAnswers(tx: Tx, expiriesMs: readonly number[]): AsyncGenerator<JournalRow> {
   const expiries = [...new Set(expiriesMs)].toSorted((a, b) => a - b).map(BigInt)
   const [first, last] = [expiries[0], expiries.at(-1)]
   if (first === undefined || last === undefined) return
-  yield* pages((after) =>
-    db
-      .selectFrom('ilp_journal')
-      .where('answers_until', '>=', first)
-      .where('answers_from', '<=', last)
-      .where(
-        sql<boolean>`EXISTS (SELECT FROM unnest(${expiries}::bigint[]) AS expiry
-          WHERE expiry BETWEEN answers_from AND answers_until)`,
-      )
-      .where('seq', '>', after),
-  )
+  // The bounds are for the index. A row is held against all expiries by a search, not one after the other.
+  const rows = journalQuery(tx)
+    .where('answers_until', '>=', first)
+    .where('answers_from', '<=', last)
+    .where(
+      sql<boolean>`int8range(answers_from, answers_until, '[]') && (
+        SELECT range_agg(int8range(expiry, expiry, '[]')) FROM unnest(${expiries}::bigint[]) AS expiry)`,
+    )
+  yield* rowsOf(tx, rows)
 }
 
 /** Rows with write-offs that are not older than this. */
-export async function* rowsWithLosses(db: Db, sinceMs: number): AsyncGenerator<JournalRow> {
-  yield* pages((after) =>
-    db
-      .selectFrom('ilp_journal')
-      .where('has_losses', '=', true)
-      .where('written_at', '>=', BigInt(sinceMs))
-      .where('seq', '>', after),
-  )
+export async function* rowsWithLosses(tx: Tx, sinceMs: number): AsyncGenerator<JournalRow> {
+  const rows = journalQuery(tx).where('has_losses', '=', true).where('written_at', '>=', BigInt(sinceMs))
+  yield* rowsOf(tx, rows)
 }
 
-/** The next rows behind `after`, as a query of which only the page is missing. */
-type RowsAfter = (after: bigint) => ReturnType<typeof journalQuery>
-
-function journalQuery(db: Db) {
-  return db.selectFrom('ilp_journal')
+function journalQuery(tx: Tx) {
+  return tx.selectFrom('ilp_journal').select(['seq', 'written_at', 'body']).orderBy('seq')
 }
 
-async function* pages(rowsAfter: RowsAfter): AsyncGenerator<JournalRow> {
-  for (let after = 0n; ; ) {
-    const rows = await rowsAfter(after)
-      .select(['seq', 'written_at', 'body'])
-      .orderBy('seq')
-      .limit(PAGE_ROWS)
-      .execute()
-    for (const { seq, written_at, body } of rows) {
+/** Finds them once, however many they are, and fetches a page at a time. */
+async function* rowsOf(tx: Tx, rows: ReturnType<typeof journalQuery>): AsyncGenerator<JournalRow> {
+  // All of them are wanted: the plan that has the first one soonest would walk the whole journal in its order.
+  await sql`SET LOCAL cursor_tuple_fraction = 1`.execute(tx)
+  await sql`DECLARE journal_rows NO SCROLL CURSOR FOR ${rows}`.execute(tx)
+  for (;;) {
+    const page = await sql<Pick<Selectable<IlpJournalTable>, 'seq' | 'written_at' | 'body'>>`
+      FETCH ${sql.raw(String(PAGE_ROWS))} FROM journal_rows`.execute(tx)
+    for (const { seq, written_at, body } of page.rows)
       yield { seq, writtenAtMs: Number(written_at), entries: decodeJournalBody(body) }
-      after = seq
-    }
-    if (rows.length < PAGE_ROWS) return
+    if (page.rows.length < PAGE_ROWS) break
   }
+  await sql`CLOSE journal_rows`.execute(tx)
 }
 
 export interface JournalAge {
@@ -169,14 +157,17 @@ export interface JournalAge {
   readonly beforeMs: number
 }
 
-/** Notes how far the journal is done, and removes a bounded number of old rows. */
-export async function tidyJournal(tx: Tx, { replayFrom, beforeMs }: JournalAge): Promise<void> {
+export async function noteReplayFrom(tx: Tx, replayFrom: bigint): Promise<void> {
   await tx
     .updateTable('ilp_journal_progress')
     .set({ replay_from: replayFrom })
     .where('replay_from', '<', replayFrom)
     .execute()
-  await tx
+}
+
+/** Removes old rows, `PRUNE_ROWS` at most; returns how many it has removed. */
+export async function pruneRows(tx: Tx, { replayFrom, beforeMs }: JournalAge): Promise<number> {
+  const { numDeletedRows } = await tx
     .deleteFrom('ilp_journal')
     .where('seq', 'in', (rows) =>
       rows
@@ -186,5 +177,6 @@ export async function tidyJournal(tx: Tx, { replayFrom, beforeMs }: JournalAge):
         .where('seq', '<', replayFrom)
         .limit(PRUNE_ROWS),
     )
-    .execute()
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

@@ -181,7 +181,10 @@ test('a packet that was let in is never fulfilled for nothing, whatever an earli
   const next = await open()
   await next.books.intend(again(intent))
   // A refusal has the journal looked up, for what it knows of the first time.
-  expect(await next.books.writeOff('alice', [questionOf(intent)], 0n)).toEqual([false])
+  expect(await next.books.writeOff('alice', [questionOf(intent)], 0n)).toEqual({
+    isSettled: [false],
+    amount: 0n,
+  })
   await next.books.fulfil(again(intent), fulfillmentOf(0))
   expect(await next.peerBalance('alice')).toBe(200n)
   expect(await next.peerBalance('bob')).toBe(-198n)
@@ -225,17 +228,59 @@ test('refused fulfilments become a loss, once, and not above the bound of a day'
   const all = packets(5)
   const questions = all.map(questionOf)
   await fulfilAll(run, all)
-  expect(await run.books.writeOff('alice', questions.slice(0, 3), 350n)).toEqual([true, true, true])
-  expect(await run.books.writeOff('alice', questions.slice(0, 3), 350n)).toEqual([true, true, true])
+  const refused = () => run.books.writeOff('alice', questions.slice(0, 3), 350n)
+  const isSettled = [true, true, true]
+  // What is booked is said once, by whichever of two at the same time has begun it.
+  const [first, second] = await Promise.all([refused(), refused()])
+  expect([first.isSettled, second.isSettled]).toEqual([isSettled, isSettled])
+  expect(first.amount + second.amount).toBe(300n)
+  expect(await refused()).toEqual({ isSettled, amount: 0n })
   await run.stop()
   const next = await open({ clock })
-  expect(await next.books.writeOff('alice', questions, 350n)).toEqual([true, true, true, false, false])
+  expect(await next.books.writeOff('alice', questions, 350n)).toEqual({
+    isSettled: [true, true, true, false, false],
+    amount: 0n,
+  })
   expect(await next.peerBalance('alice')).toBe(200n)
   expect(await next.balanceOf('expenses/routing-loss/alice')).toBe(300n)
   const states = (await next.books.answersFor('alice', questions)).map(({ state }) => state)
   expect(states).toEqual(['none', 'none', 'none', 'fulfilled', 'fulfilled'])
   clock.advanceSeconds(25 * 3_600)
-  expect(await next.books.writeOff('alice', questions.slice(3, 4), 350n)).toEqual([true])
+  expect(await next.books.writeOff('alice', questions.slice(3, 4), 350n)).toEqual({
+    isSettled: [true],
+    amount: 100n,
+  })
+})
+
+test('a peer that refuses packets which never came is told that it owes nothing, as often as that can be kept to', async () => {
+  const { books } = await open()
+  const [intent] = packets(1) as [PacketIntent]
+  const nothingOwed = { isSettled: [true], amount: 0n }
+  expect(await books.writeOff('alice', [questionOf(intent)], 0n)).toEqual(nothingOwed)
+  await expect(books.intend(intent)).rejects.toMatchObject({ code: 'ILP_PACKET_ENDED' })
+  const strangers = Array.from({ length: 1_000 }, (_, index) => ({
+    id: index.toString(16).padStart(32, '0'),
+    expiresAtMs: intent.incomingExpiresAtMs,
+  }))
+  const refusals = async () => {
+    for (let times = 0; times < 25; times++) await books.writeOff('alice', strangers, 0n)
+  }
+  await expect(refusals()).rejects.toMatchObject({ code: 'ILP_BOOKS_BUSY' })
+  expect(await books.writeOff('bob', strangers.slice(0, 1), 0n)).toEqual(nothingOwed)
+})
+
+test('what a journal of many rows says of a packet is found, and a later row counts for more', async () => {
+  const run = await open()
+  const all = packets(120)
+  for (const [index, intent] of all.entries()) await fulfilAll(run, [intent], index)
+  const late = questionOf(all[0]!)
+  await run.books.writeOff('alice', [late], 100n)
+  await run.stop()
+  const { books } = await open()
+  const answers = await books.answersFor('alice', all.map(questionOf))
+  expect(answers[0]).toEqual({ state: 'none' })
+  const fulfilled = all.map((_, index) => ({ state: 'fulfilled', fulfillment: fulfillmentOf(index) }))
+  expect(answers.slice(1)).toEqual(fulfilled.slice(1))
 })
 
 test('whose account has no funds holds up nobody, and what lacks is a loss', async () => {
@@ -276,6 +321,25 @@ test('who is the node no longer writes nothing, says so once, and tells nobody t
   const next = await open()
   expect(next.books.unresolved.map(({ id }) => id)).toEqual([first.id])
   expect(await next.peerBalance('alice')).toBe(0n)
+})
+
+test('a close does not wait for a database that hangs longer than it may, and who waits is told so', async () => {
+  const run = await open({ closeWithinMs: 200 })
+  const [sent, waiting, refused] = packets(3) as [PacketIntent, PacketIntent, PacketIntent]
+  await run.books.intend(sent)
+  await database.db.transaction().execute(async (tx) => {
+    await sql`LOCK TABLE ilp_journal IN SHARE ROW EXCLUSIVE MODE`.execute(tx)
+    const told = [run.books.fulfil(sent, fulfillmentOf(0)), run.books.intend(waiting)]
+    const outcomes = Promise.allSettled(told)
+    await run.books.close()
+    const closed = { status: 'rejected', reason: { code: 'ILP_BOOKS_CLOSED' } }
+    expect(await outcomes).toMatchObject([closed, closed])
+    await expect(run.books.intend(refused)).rejects.toMatchObject(closed.reason)
+  })
+  // The commit that was under way is done or not, and with it what the next run knows.
+  const next = await open()
+  const isOpen = next.books.unresolved.some(({ id }) => id === sent.id)
+  expect(await next.peerBalance('alice')).toBe(isOpen ? 0n : 100n)
 })
 
 test('old rows are removed, but for those that tell of a packet whose fate is not known', async () => {

@@ -15,16 +15,19 @@ import type {
   PacketQuestion,
   RecoveryBooks,
   UnresolvedIntent,
+  WriteOff,
 } from '../books.ts'
-import { type Answer, Answers, answerKey } from './answers.ts'
+import { Answers, answerKey } from './answers.ts'
 import { bookingsOf, type PacketAmounts } from './bookings.ts'
 import { type CommitDeps, commitGroup, requireMayWrite } from './commit-group.ts'
 import type { Group } from './group.ts'
 import { GroupLane } from './group-lane.ts'
-import { lockJournal, rowsToReplay, rowsWithLosses, tidyJournal } from './journal-table.ts'
+import { lockJournal, rowsToReplay, rowsWithLosses } from './journal-table.ts'
 import { LOSS_WINDOW_MS, Losses } from './losses.ts'
-import { accountParty, lossAccount, type Party, packetKey, peerParty } from './parties.ts'
+import { accountParty, type Party, packetKey, peerParty } from './parties.ts'
 import { type ReplayedPacket, replayRow } from './replay.ts'
+import { Tidying } from './tidying.ts'
+import { WriteOffs } from './write-offs.ts'
 
 export interface PacketBooksDeps extends CommitDeps {
   /** What packets from and to a peer are counted in; closed peers included. Throws for one that never was. */
@@ -33,6 +36,8 @@ export interface PacketBooksDeps extends CommitDeps {
   readonly answerHorizonMs?: number
   /** What was given up is written anew when it lies so many rows back. Default `REWRITE_AFTER_ROWS`. */
   readonly rewriteAfterRows?: bigint
+  /** Default `CLOSE_WITHIN_MS`. */
+  readonly closeWithinMs?: number
   /** Told once, when nothing can be written any more: the owner ends the node, and another run reads the journal. */
   readonly onFailed?: (error: unknown) => void
 }
@@ -55,7 +60,6 @@ export const ANSWER_HORIZON_MS = 24 * 3_600_000
 const KEPT_LONGER_MS = 3_600_000
 /** Intents that may wait to be committed; more are refused. Fulfilments are never: they are fewer than what was intended. */
 const MAX_WAITING = 20_000
-const TIDY_EVERY_MS = 10_000
 /**
  * A start reads the journal from the oldest packet whose fate is not known. A peer may leave that open for a day
  * ("pending"): without being written anew, one such packet would make the next start read a day of journal.
@@ -114,19 +118,18 @@ export class DurablePacketBooks implements RecoveryBooks {
   #lastSeq = 0n
   readonly #packets = new Map<string, Packet>()
   readonly #answers: Answers
-  readonly #losses: Losses
+  readonly #writeOffs: WriteOffs
   readonly #peers = new Map<string, Party>()
   readonly #ending = new AbortController()
   #closedBy: AppError | undefined
-  readonly #tidyTimer: NodeJS.Timeout
-  #tidying: Promise<void> = Promise.resolve()
+  readonly #tidying: Tidying
+  #closing: Promise<void> | undefined
   #groups = 0
   #entries = 0
   readonly #committing = createDurations()
 
   constructor(deps: PacketBooksDeps, packets: ReadonlyMap<string, ReplayedPacket>, losses: Losses) {
     this.#deps = deps
-    this.#losses = losses
     this.#answers = new Answers(deps)
     const lane = (afterwards: (seq: bigint) => void) =>
       new GroupLane({
@@ -137,14 +140,29 @@ export class DurablePacketBooks implements RecoveryBooks {
       this.#lastSeq = seq
     })
     this.#postings = lane(() => {})
+    const { db, clock, logger, term, answerHorizonMs = ANSWER_HORIZON_MS } = deps
+    this.#writeOffs = new WriteOffs({
+      answers: this.#answers,
+      losses,
+      lane: this.#postings,
+      clock,
+      closedBy: () => this.#closedBy,
+    })
     for (const [key, { intent, from, to, isGivenUp, seq }] of packets) {
       const state = isGivenUp ? 'given-up' : 'open'
       this.#packets.set(key, { key, intent, from, to, row: { seq }, state, committed: undefined })
     }
     this.unresolved = [...packets.values()].map(({ intent, isGivenUp }) => ({ ...intent, isGivenUp }))
-    this.#tidyTimer = setInterval(() => {
-      this.#tidying = this.#tidying.then(() => this.#tidy())
-    }, TIDY_EVERY_MS)
+    this.#tidying = new Tidying({
+      db,
+      logger,
+      ...(term !== undefined && { term }),
+      rewrite: () => this.#rewriteGivenUp(),
+      age: () => ({
+        replayFrom: this.#replayFrom(),
+        beforeMs: clock.nowMs() - answerHorizonMs - KEPT_LONGER_MS,
+      }),
+    })
   }
 
   get stats(): PacketBooksStats {
@@ -303,51 +321,10 @@ export class DurablePacketBooks implements RecoveryBooks {
     })
   }
 
-  async writeOff(
-    peerId: string,
-    questions: readonly PacketQuestion[],
-    maxPerDay: bigint,
-  ): Promise<readonly boolean[]> {
+  async writeOff(peerId: string, questions: readonly PacketQuestion[], maxPerDay: bigint): Promise<WriteOff> {
     const from = this.#peer(peerId)
     const isUnderWay = this.#underWayFrom(from, questions)
-    const found = await this.#answers.lookUp(from, questions)
-    return Promise.all(
-      questions.map(async ({ id }) => {
-        const answer = this.#answers.get(from.key + id) ?? found.get(id)
-        if (answer === undefined) return !isUnderWay.has(id)
-        if (answer.isWrittenOff) return true
-        answer.writingOff ??= this.#writeOffOne(peerId, from, id, answer, maxPerDay)
-        await answer.writingOff
-        return answer.writingOff !== undefined
-      }),
-    )
-  }
-
-  /** Undefined when the day's bound is reached. */
-  #writeOffOne(
-    peerId: string,
-    from: Party,
-    incomingId: PacketId,
-    answer: Answer,
-    maxPerDay: bigint,
-  ): Promise<void> | undefined {
-    const { incomingAmount, expiresAtMs } = answer
-    const nowMs = this.#deps.clock.nowMs()
-    if (this.#losses.ofDay(peerId, nowMs) + incomingAmount > maxPerDay) return undefined
-    if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy)
-    this.#losses.add(peerId, incomingAmount, nowMs)
-    const group = this.#postings.gather()
-    group.journal.writtenOff({ from, incomingId, incomingAmount, incomingExpiresAtMs: expiresAtMs })
-    group.netting.add({
-      debit: lossAccount(peerId, from.account.asset),
-      credit: from.account,
-      amount: incomingAmount,
-    })
-    group.wrote(() => {
-      answer.isWrittenOff = true
-    })
-    this.#postings.wake()
-    return group.committed
+    return this.#writeOffs.write({ peerId, from, questions, isUnderWay, maxPerDay })
   }
 
   /** Of these packets, those that came from this peer and whose fate is not known. */
@@ -381,24 +358,6 @@ export class DurablePacketBooks implements RecoveryBooks {
     this.#closedBy = new AppError('ILP_BOOKS_CLOSED', 'Packets cannot be written down any more.', { cause })
     this.#deps.logger.error({ err: cause }, 'interledger.books_failed')
     this.#deps.onFailed?.(cause)
-  }
-
-  /** What it does not get done now it does the next time. */
-  async #tidy(): Promise<void> {
-    const { db, clock, logger, answerHorizonMs = ANSWER_HORIZON_MS } = this.#deps
-    this.#rewriteGivenUp()
-    const age = {
-      replayFrom: this.#replayFrom(),
-      beforeMs: clock.nowMs() - answerHorizonMs - KEPT_LONGER_MS,
-    }
-    try {
-      await db.transaction().execute(async (tx) => {
-        await requireMayWrite(this.#deps, tx)
-        await tidyJournal(tx, age)
-      })
-    } catch (err) {
-      logger.warn({ err }, 'interledger.journal_not_tidied')
-    }
   }
 
   /**
@@ -442,16 +401,25 @@ export class DurablePacketBooks implements RecoveryBooks {
     return party
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#tidyTimer)
-    const timer = setTimeout(() => this.#ending.abort(), CLOSE_WITHIN_MS)
-    await Promise.all([this.#intents.idle(), this.#postings.idle(), this.#tidying])
+  /** Whoever waits when the time is over is told that nothing is written any more, whatever becomes of a commit under way. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { closeWithinMs = CLOSE_WITHIN_MS } = this.#deps
+    const { promise: timeIsUp, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, closeWithinMs)
+    const written = Promise.all([this.#intents.idle(), this.#postings.idle(), this.#tidying.stop()])
+    await Promise.race([written, timeIsUp])
     clearTimeout(timer)
-    this.#ending.abort()
     this.#closedBy ??= new AppError(
       'ILP_BOOKS_CLOSED',
       'Packets cannot be written down any more: the program stops.',
     )
+    this.#ending.abort()
+    for (const lane of [this.#intents, this.#postings]) lane.abandon(this.#closedBy)
   }
 }
 

@@ -25,8 +25,8 @@ export class BtpLink implements Link {
     return this.#session !== undefined
   }
 
-  send(prepare: IlpPrepare): Promise<LinkAnswer> {
-    return this.#session?.send(prepare) ?? Promise.resolve({ type: 'unsent' })
+  send(prepare: IlpPrepare, encoded?: Buffer): Promise<LinkAnswer> {
+    return this.#session?.send(prepare, encoded) ?? Promise.resolve({ type: 'unsent' })
   }
 
   ask(protocol: string, data: Buffer, timeoutMs: number): Promise<Buffer | undefined> {

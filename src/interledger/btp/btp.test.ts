@@ -96,6 +96,21 @@ test('a wrong token, a first message of another kind, and a peer without a link 
   expect(link.isConnected).toBe(false)
 })
 
+test('who tries one token after another is not heard any more, whatever it shows; other addresses are', async () => {
+  await restart({ addressOf: ({ headers }) => headers['x-from']?.toString() })
+  rig.server.addPeer('alice', watchedEvents())
+  const knock = async (token: string, from: string) => {
+    const peer = await connectRaw(rig.url, { headers: { 'x-from': from } })
+    peer.send(authMessage(1, { token, username: '' }))
+    const { type } = await peer.next()
+    peer.socket.terminate()
+    return type
+  }
+  for (let tries = 0; tries < 20; tries++) expect(await knock(`guess ${tries}`, 'mallory')).toBe('error')
+  expect(await knock('token of alice', 'mallory')).toBe('error')
+  expect(await knock('token of alice', 'somebody else')).toBe('response')
+})
+
 test('who connects and says nothing is left', async () => {
   await restart({ limits: { connectTimeoutMs: 30 } })
   const peer = await connectRaw(rig.url)
@@ -304,6 +319,26 @@ test('to a peer that does not read, no more is sent, and one that asks without r
   for (let id = 0; id < 100; id++) peer.send(ask(id, 'ilp', encodeIlpPacket(large)))
   await vi.waitUntil(() => !toAlice.isConnected)
   expect(await answers[0]).toEqual({ type: 'lost' })
+})
+
+test('what is sent when the peer has said goodbye is unsent: nothing of it leaves any more', async () => {
+  const toAlice = rig.server.addPeer('alice', watchedEvents())
+  const peer = await connectAs(rig.url, 'alice')
+  await vi.waitUntil(() => toAlice.isConnected)
+  const before = toAlice.send(prepareOf('before', soon()))
+  await peer.next()
+  // It reads nothing any more, so that the connection stands after both have said that it is over.
+  peer.socket.pause()
+  peer.socket.close()
+  await vi.waitUntil(async () => {
+    const answer = toAlice.send(prepareOf('after', soon()))
+    return (await Promise.race([answer, Promise.resolve('under way')])) !== 'under way'
+  })
+  expect(toAlice.isConnected).toBe(true)
+  expect(await toAlice.send(prepareOf('after', soon()))).toEqual({ type: 'unsent' })
+  expect(await toAlice.ask('echo', Buffer.alloc(0), FAR_MS)).toBeUndefined()
+  peer.socket.terminate()
+  expect(await before).toEqual({ type: 'lost' })
 })
 
 test('a peer that gives no sign of life is left', async () => {

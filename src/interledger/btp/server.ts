@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Clock } from '../../kernel/index.ts'
 import type { Logger } from '../../platform/index.ts'
+import type { FailedTokens } from '../failed-tokens.ts'
 import type { Link, LinkEvents } from '../link.ts'
 import { type Credentials, readAuth } from './auth.ts'
 import { BtpLink } from './btp-link.ts'
@@ -18,6 +19,9 @@ export const BTP_PATH = '/btp'
 export interface BtpServerDeps {
   /** Whose token that is: a peer's id, undefined when nobody's. */
   readonly authenticate: (credentials: Credentials) => string | undefined
+  readonly failedTokens: FailedTokens
+  /** The client's address, as limits count it; undefined when it is not known. */
+  readonly addressOf: (request: IncomingMessage) => string | undefined
   readonly clock: Clock
   readonly logger: Logger
   readonly limits?: Partial<BtpLimits>
@@ -47,6 +51,13 @@ interface PeerEntry {
   readonly link: BtpLink
   readonly events: LinkEvents
   readonly logger: Logger
+}
+
+/** Who has not said yet who it is. */
+interface Stranger {
+  readonly socket: WebSocket
+  readonly stream: Duplex
+  readonly from: string | undefined
 }
 
 class Server implements BtpServer {
@@ -84,7 +95,10 @@ class Server implements BtpServer {
       refuseUpgrade(socket)
       return
     }
-    this.#handshakes.handleUpgrade(request, socket, head, (webSocket) => this.#meet(webSocket, socket))
+    const from = this.#deps.addressOf(request)
+    this.#handshakes.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#meet({ socket: webSocket, stream: socket, from }),
+    )
   }
 
   async close(): Promise<void> {
@@ -94,7 +108,8 @@ class Server implements BtpServer {
   }
 
   /** Waits for the first message, and not for long. */
-  #meet(socket: WebSocket, stream: Duplex): void {
+  #meet(stranger: Stranger): void {
+    const { socket } = stranger
     this.#strangers.add(socket)
     const timeout = setTimeout(() => socket.terminate(), this.#limits.connectTimeoutMs)
     const forget = (): void => {
@@ -106,11 +121,11 @@ class Server implements BtpServer {
     socket.on('error', () => undefined)
     socket.once('message', (data: Buffer) => {
       forget()
-      this.#admit(socket, stream, data)
+      this.#admit(stranger, data)
     })
   }
 
-  #admit(socket: WebSocket, stream: Duplex, data: Buffer): void {
+  #admit({ socket, stream, from }: Stranger, data: Buffer): void {
     const frame = decodeBtpFrame(data)
     if (!frame.ok) {
       closeSoon(socket, 'no BTP frame')
@@ -121,7 +136,14 @@ class Server implements BtpServer {
       this.#refuse(socket, frame.value, credentials.refusal)
       return
     }
-    const peer = this.#peers.get(this.#deps.authenticate(credentials.value) ?? '')
+    const { authenticate, failedTokens } = this.#deps
+    if (!failedTokens.mayTry(from)) {
+      this.#refuse(socket, frame.value, 'too many wrong tokens came from this address')
+      return
+    }
+    const peerId = authenticate(credentials.value)
+    if (peerId === undefined) failedTokens.note(from)
+    const peer = this.#peers.get(peerId ?? '')
     if (peer === undefined) {
       this.#refuse(socket, frame.value, 'the token is of no peer')
       return

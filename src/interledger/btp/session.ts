@@ -101,11 +101,11 @@ export class BtpSession {
   }
 
   /** As `Link.send`. */
-  send(prepare: IlpPrepare): Promise<LinkAnswer> {
+  send(prepare: IlpPrepare, encoded = encodeIlpPacket(prepare)): Promise<LinkAnswer> {
     if (!this.#mayAsk(prepare.expiresAtMs)) return Promise.resolve(UNSENT)
     return new Promise((resolve) => {
       const answer: Asked['answer'] = (frame) => resolve(linkAnswerOf(frame))
-      this.#ask(ilpProtocol(prepare), { untilMs: prepare.expiresAtMs, answer })
+      this.#ask(ilpProtocol(encoded), { untilMs: prepare.expiresAtMs, answer })
     })
   }
 
@@ -195,7 +195,9 @@ export class BtpSession {
 
   #mayAsk(untilMs: number): boolean {
     const { clock, limits, socket } = this.#deps
-    if (this.#isEnded || untilMs <= clock.nowMs() || this.#asked.size >= limits.maxAsked) return false
+    // When the peer has said that it closes, nothing leaves any more, though the connection has not ended yet.
+    if (this.#isEnded || socket.readyState !== WebSocket.OPEN) return false
+    if (untilMs <= clock.nowMs() || this.#asked.size >= limits.maxAsked) return false
     return socket.bufferedAmount <= limits.maxUnreadBytes
   }
 
@@ -279,8 +281,8 @@ export class BtpSession {
       return answer && { name, contentType: CONTENT_TYPE.octets, data: answer }
     }
     const prepare = decodePreparePacket(data)
-    if (!prepare.ok) return ilpProtocol(invalidPacket(prepare.refusal))
-    return ilpProtocol(await events.onPrepare(prepare.value, data.length))
+    if (!prepare.ok) return ilpProtocol(encodeIlpPacket(invalidPacket(prepare.refusal)))
+    return ilpProtocol(encodeIlpPacket(await events.onPrepare(prepare.value, data.length)))
   }
 
   #respond(requestId: number, protocol: SubProtocol | undefined): void {
@@ -292,8 +294,8 @@ export class BtpSession {
   }
 }
 
-function ilpProtocol(packet: IlpPrepare | IlpReply): SubProtocol {
-  return { name: ILP, contentType: CONTENT_TYPE.octets, data: encodeIlpPacket(packet) }
+function ilpProtocol(packet: Buffer): SubProtocol {
+  return { name: ILP, contentType: CONTENT_TYPE.octets, data: packet }
 }
 
 /** A link has no address of its own to sign with. */

@@ -1,5 +1,6 @@
 /** What a peer's Prepare must be before anybody asks where it goes. Decides; changes nothing but the peer's counters. */
 import type { IlpPrepare } from '../packet/index.ts'
+import { MAX_EXPIRY_AHEAD_MS } from '../packet-times.ts'
 import type { PeerState } from '../peer.ts'
 import type { LivePeer } from './live-peer.ts'
 import { amountTooLarge, type PacketRefusal, REFUSALS } from './refusals.ts'
@@ -9,12 +10,6 @@ const STATE_REFUSALS: Readonly<Record<Exclude<PeerState, 'active'>, PacketRefusa
   closing: { error: 'BAD_REQUEST', message: 'this peer is being closed' },
   closed: { error: 'BAD_REQUEST', message: 'this peer is closed' },
 }
-
-/**
- * A packet that expires later than this is not taken. It would be unexpired when nobody remembers it any more, and the
- * journal is searched by the times at which packets expire. Senders take half a minute; the rest is for their clocks.
- */
-const MAX_EXPIRY_AHEAD_MS = 300_000
 
 /** Undefined when the packet may go on. */
 export function refusePacket(peer: LivePeer, prepare: IlpPrepare, nowMs: number): PacketRefusal | undefined {

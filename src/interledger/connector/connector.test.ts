@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createManualClock, systemClock } from '../../kernel/index.ts'
 import type { PacketIntent } from '../books.ts'
-import type { IlpPrepare, IlpReply } from '../packet/index.ts'
+import type { LocalDecision, LocalReceiver } from '../local-receiver.ts'
+import { encodeIlpPacket, type IlpPrepare, type IlpReply } from '../packet/index.ts'
+import { MAX_EXPIRY_AHEAD_MS, MUTE_MS } from '../packet-times.ts'
 import type { PeerLimits } from '../peer.ts'
 import { packetIdOf } from './packet-id.ts'
-import type { LocalDecision, LocalReceiver } from './ports.ts'
 import { deferred, TestLink } from './testing/test-link.ts'
 import {
   MAX_HOLD_MS,
@@ -201,6 +202,18 @@ describe('is refused before it goes anywhere:', () => {
   test('the same packet again while it is not expired (F00)', async () => {
     const packet = packetToBob()
     await sendToBob(packet)
+    expect(codeOf(await sendToBob(packet))).toBe('F00')
+    expect(bob.sent).toHaveLength(1)
+  })
+
+  test('the same packet again however late it expires (F00), until then', async () => {
+    const packet = packetToBob({ expiresInMs: MAX_EXPIRY_AHEAD_MS })
+    await sendToBob(packet)
+    for (let passedMs = 0; passedMs < MAX_EXPIRY_AHEAD_MS - MAX_HOLD_MS; passedMs += MAX_HOLD_MS) {
+      clock.advanceMs(MAX_HOLD_MS)
+      expect(codeOf(await sendToBob(packet))).toBe('F00')
+    }
+    clock.advanceMs(MAX_HOLD_MS - 1)
     expect(codeOf(await sendToBob(packet))).toBe('F00')
     expect(bob.sent).toHaveLength(1)
   })
@@ -459,7 +472,7 @@ describe('books that fail', () => {
     expect(node.peers.figures('alice')?.balance).toBe(0n)
   })
 
-  test('and leave it open whether it is written: upstream hears nothing before its packet is expired', async () => {
+  test('and leave it open whether it is written: upstream hears nothing before its packet is expired by any clock', async () => {
     const peers = [peerTerms('alice', 'msat'), peerTerms('bob', 'drop')]
     const real = testNode({ clock: systemClock, address: 'test.us', peers, rates: RATES })
     real.routes.set('test.bob', { peerId: 'bob' })
@@ -468,7 +481,7 @@ describe('books that fail', () => {
     real.peers.attach('bob', new TestLink(() => fulfill))
     real.books.failFulfil = 'ILP_BOOKS_CLOSED'
     expect(codeOf(await real.connector.handle('alice', prepare))).toBe('R00')
-    expect(systemClock.nowMs()).toBeGreaterThanOrEqual(expiresAtMs)
+    expect(systemClock.nowMs()).toBeGreaterThanOrEqual(expiresAtMs + MUTE_MS)
     expect(real.notices).toMatchObject([{ event: 'interledger.booking_failed', level: 'error' }])
   })
 
@@ -533,6 +546,21 @@ describe('a receiver within the node', () => {
     expect(told).toEqual(['500', 'booked -500'])
     expect(node.books.peerBalance('alice')).toBe(100n)
     expectNothingUnderWay()
+  })
+
+  test('in the asset of the sender gets the packet as it came, and under the id that the sender gave it', async () => {
+    node.peers.set(peerTerms('dave', 'drop'), 'active')
+    const packet = packetToCarol()
+    let received: IlpPrepare | undefined
+    decide = (prepare) => {
+      received = prepare
+      return { isAccepted: false, reply: testReject('F99') }
+    }
+    await node.connector.handle('dave', packet.prepare)
+    expect(received).toEqual(packet.prepare)
+    // By another way it is the same packet, though nothing of it was computed on the first.
+    node.peers.set(peerTerms('erin', 'drop'), 'active')
+    expect(codeOf(await node.connector.handle('erin', packet.prepare))).toBe('F00')
   })
 
   test('gets the same packet once, by whichever way it comes', async () => {
@@ -662,6 +690,31 @@ describe('a balance read from the ledger', () => {
     expect(await node.peers.refreshBalance('alice', read)).toBe(false)
     expect(node.peers.figures('alice')?.balance).toBe(100n)
   })
+})
+
+test('the link is handed the bytes of the packet that it sends', async () => {
+  const packet = packetToBob()
+  const handed: unknown[] = []
+  const link = new TestLink(() => packet.fulfill)
+  node.peers.attach('bob', {
+    ...link,
+    isConnected: true,
+    ask: () => Promise.resolve(undefined),
+    close: () => Promise.resolve(),
+    send: (prepare, encoded) => {
+      handed.push([prepare, encoded])
+      return link.send(prepare)
+    },
+  })
+  await fromAlice(packet.prepare)
+  const sent = { ...packet.prepare, amount: 500n, expiresAtMs: packet.prepare.expiresAtMs - 1_000 }
+  expect(handed).toEqual([[sent, encodeIlpPacket(sent)]])
+})
+
+test('codes that strangers make up are counted as one', async () => {
+  for (const code of ['F99', 'X00', 'X01', '"}"']) await sendToBob(packetToBob(), () => testReject(code))
+  expect(node.peers.figures('alice')!.counts.rejected).toEqual({ F99: 1, other: 3 })
+  expect(node.connector.stats.counts.rejected).toEqual({ F99: 1, other: 3 })
 })
 
 test('what was answered is counted by code', async () => {

@@ -1,16 +1,18 @@
 import type { Clock, Durations } from '../../kernel/index.ts'
 import type { AccountId } from '../../ledger/index.ts'
 import type { PacketBooks, PacketIntent } from '../books.ts'
+import { isFulfilledBy } from '../is-fulfilled-by.ts'
+import type { LocalReceiver } from '../local-receiver.ts'
 import { type IlpPrepare, type IlpReply, isInPrefix } from '../packet/index.ts'
 import { refusePacket } from './admission.ts'
-import { Crossings, isFulfilledBy } from './crossing.ts'
+import { Crossings } from './crossing.ts'
 import { HeldAnswers } from './held-answers.ts'
 import type { LivePeer, PacketCounts } from './live-peer.ts'
 import { Notices } from './notices.ts'
 import { packetIdOf } from './packet-id.ts'
 import { type Arrival, planToPeer, planToReceiver } from './passage.ts'
 import type { PeerBook } from './peer-book.ts'
-import type { ConnectorNotice, LocalReceiver, PeerProtocol, Rates, Reconciler, Routes } from './ports.ts'
+import type { ConnectorNotice, PeerProtocol, Rates, Reconciler, Routes } from './ports.ts'
 import { type PacketRefusal, REFUSALS } from './refusals.ts'
 import { ReplayMemory } from './replay-memory.ts'
 import { Traffic } from './traffic.ts'
@@ -164,8 +166,9 @@ export class Connector {
   #rememberUnresolved(): void {
     const { unresolved, peers, clock } = this.#deps
     const nowMs = clock.nowMs()
-    for (const { id, incomingId, from, to } of unresolved) {
-      if (from.kind === 'peer' && incomingId !== '') peers.find(from.peerId)?.received.note(incomingId, nowMs)
+    for (const { id, incomingId, incomingExpiresAtMs, from, to } of unresolved) {
+      if (from.kind === 'peer' && incomingId !== '')
+        peers.find(from.peerId)?.received.note(incomingId, incomingExpiresAtMs, nowMs)
       if (to.kind === 'peer') peers.find(to.peerId)?.sent.note(id, nowMs)
     }
   }
@@ -176,7 +179,7 @@ export class Connector {
     if (refusal !== undefined) return this.#refuse(refusal)
     if (prepare.destination.startsWith(PEER_SCHEME)) return this.#askProtocol(peer, prepare)
     const id = packetIdOf(prepare)
-    const noted = peer.received.note(id, nowMs)
+    const noted = peer.received.note(id, prepare.expiresAtMs, nowMs)
     if (noted !== 'new') return this.#refuse(noted === 'known' ? REFUSALS.replayed : REFUSALS.tooManyIds)
     const arrival: Arrival = {
       from: { kind: 'peer', peerId: peer.id },

@@ -1,19 +1,21 @@
 /** What happens to a packet whose way is planned: it leaves or is decided about here, is booked, and is answered. */
-import { hash } from 'node:crypto'
 import { AppError, type Clock } from '../../kernel/index.ts'
 import type { PacketBooks, PacketIntent } from '../books.ts'
+import { isFulfilledBy } from '../is-fulfilled-by.ts'
 import type { LinkAnswer } from '../link.ts'
-import type { IlpFulfill, IlpPrepare, IlpReply } from '../packet/index.ts'
+import type { LocalDecision, LocalReceiver } from '../local-receiver.ts'
+import type { IlpFulfill, IlpReply } from '../packet/index.ts'
+import { MAX_EXPIRY_AHEAD_MS, MUTE_MS } from '../packet-times.ts'
 import type { HeldAnswers } from './held-answers.ts'
 import type { LivePeer } from './live-peer.ts'
 import type { Notices } from './notices.ts'
 import type { Arrival, Departure, DepartureToPeer } from './passage.ts'
-import type { LocalDecision, LocalReceiver, Reconciler } from './ports.ts'
+import type { Reconciler } from './ports.ts'
 import { type PacketRefusal, passOn, REFUSALS, rejectOf } from './refusals.ts'
 import type { Traffic } from './traffic.ts'
 
-/** Whose fate the books do not know is not answered for so long at most, however late the packet expires. */
-const MAX_HELD_MS = 300_000
+/** Whose fate the books do not know is not answered for so long at most; one that began here may expire at any time. */
+const MAX_HELD_MS = MAX_EXPIRY_AHEAD_MS + MUTE_MS
 const NO_DATA = Buffer.alloc(0)
 
 export interface CrossingDeps {
@@ -52,7 +54,7 @@ export class Crossings {
 
   async toPeer(arrival: Arrival, next: LivePeer, departure: DepartureToPeer): Promise<IlpReply> {
     const { traffic } = this.#deps
-    const { link, prepare, intent } = departure
+    const { link, prepare, encoded, intent } = departure
     const { incomingAmount: incoming, outgoingAmount: outgoing } = intent
     const held = { peer: arrival.peer, next, incoming, outgoing }
     traffic.begin(held)
@@ -60,7 +62,7 @@ export class Crossings {
       const notSent = await this.#intend(next, intent)
       if (notSent !== undefined) return this.refuse(notSent)
       traffic.noteSent(next)
-      const answer = await link.send(prepare)
+      const answer = await link.send(prepare, encoded)
       return await this.#takeAnswer({ arrival, next, intent }, answer)
     } finally {
       traffic.end(held)
@@ -218,11 +220,12 @@ export class Crossings {
 
   /**
    * Whether an unknown one was written only the journal will tell. A Reject would be a word that cannot be taken back: so
-   * there is none until the packet is expired, and whoever sent it asks what became of it.
+   * there is none until the packet is expired by whatever clock, and whoever sent it asks what became of it.
    */
   async #answerUnbooked({ prepare }: Arrival, booking: Booking): Promise<IlpReply> {
     const { held, clock } = this.#deps
-    if (booking === 'unknown') await held.until(Math.min(prepare.expiresAtMs, clock.nowMs() + MAX_HELD_MS))
+    if (booking === 'unknown')
+      await held.until(Math.min(prepare.expiresAtMs + MUTE_MS, clock.nowMs() + MAX_HELD_MS))
     return this.refuse(REFUSALS.timedOut)
   }
 
@@ -238,14 +241,6 @@ export class Crossings {
   #address(): string {
     return this.#deps.ownAddress() ?? ''
   }
-}
-
-/** Does the fulfilment hash to the condition (RFC-0027)? */
-export function isFulfilledBy(
-  { executionCondition }: Pick<IlpPrepare, 'executionCondition'>,
-  fulfillment: Buffer,
-): boolean {
-  return hash('sha256', fulfillment, 'buffer').equals(executionCondition)
 }
 
 function carriesMoney({ incomingAmount }: PacketIntent): boolean {

@@ -12,8 +12,6 @@ export { packetIdOf } from './packet-id.ts'
 export { PeerBook, type PeerBookOptions, type PeerFigures } from './peer-book.ts'
 export type {
   ConnectorNotice,
-  LocalDecision,
-  LocalReceiver,
   NextHop,
   PeerProtocol,
   Rates,

@@ -2,14 +2,14 @@ import type { Link } from '../link.ts'
 import type { PeerState, PeerTerms } from '../peer.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { RateBucket } from './rate-bucket.ts'
-import { ReplayMemory } from './replay-memory.ts'
+import { ArrivalMemory, ReplayMemory } from './replay-memory.ts'
 
 /** Since the node started. */
 export interface PacketCounts {
   /** Prepares that came, and what we answered. */
   incoming: number
   fulfilled: number
-  /** By the code of the Reject, ours and those that passed through. */
+  /** By the code of the Reject, ours and those that passed through; codes that ILP has not are `other` together. */
   readonly rejected: Record<string, number>
   /** Prepares that we sent, and how often no answer came, a wrong fulfilment, or one that came too late. */
   outgoing: number
@@ -57,7 +57,7 @@ export class LivePeer {
   readonly bucket: RateBucket
   readonly breaker = new CircuitBreaker()
   /** What it sent us, and what we sent it. */
-  readonly received: ReplayMemory
+  readonly received: ArrivalMemory
   readonly sent: ReplayMemory
   readonly counts = createPacketCounts()
   /** Changes of the balance, begun and ended; and those that are begun only. */
@@ -68,7 +68,7 @@ export class LivePeer {
     this.terms = terms
     this.state = state
     this.bucket = new RateBucket(terms.limits.maxPacketsPerSecond, nowMs)
-    this.received = new ReplayMemory(maxHoldMs, nowMs)
+    this.received = new ArrivalMemory(maxHoldMs, nowMs)
     this.sent = new ReplayMemory(maxHoldMs, nowMs)
   }
 

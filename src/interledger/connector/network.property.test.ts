@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 import { type Asset, createManualClock } from '../../kernel/index.ts'
 import type { AccountId } from '../../ledger/index.ts'
 import type { LinkAnswer } from '../link.ts'
+import type { LocalReceiver } from '../local-receiver.ts'
 import type { IlpFulfill, IlpPrepare, IlpReply } from '../packet/index.ts'
-import type { LocalReceiver } from './ports.ts'
 import { TestLink } from './testing/test-link.ts'
 import { peerTerms, ratesOf, type TestNode, testNode, testPacket, testReject } from './testing/test-node.ts'
 
@@ -207,7 +207,10 @@ test('without mishaps what arrives is what was sent, converted once and rounded 
       // What is nothing behind the conversion is not taken from the sender.
       const paid = amounts.filter((amount) => table.convert(amount, 'msat', 'drop')! > 0n)
       expect(b.books.peerBalance('a')).toBe(paid.reduce((sum, amount) => sum + amount, 0n))
-      const earned = paid.reduce((sum, amount) => sum + table.margin(amount, 'msat', 'drop'), 0n)
+      const earned = paid.reduce(
+        (sum, amount) => sum + table.exchange(amount, 'msat', 'drop')!.marginAmount,
+        0n,
+      )
       expect(-b.books.balance({ path: 'revenue/routing', asset: 'msat' })).toBe(earned)
       // a keeps no time for itself, since the packets begin there; b keeps a second.
       const sentBy = (node: TestNode, id: string) => (node.peers.find(id)!.link as TestLink).sent

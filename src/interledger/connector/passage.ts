@@ -2,11 +2,13 @@
 import { type Asset, accepted, type Outcome, refused } from '../../kernel/index.ts'
 import type { PacketId, PacketIntent, PacketParty } from '../books.ts'
 import type { Link } from '../link.ts'
-import { type IlpPrepare, MAX_AMOUNT } from '../packet/index.ts'
+import type { LocalReceiver } from '../local-receiver.ts'
+import { encodeIlpPacket, type IlpPrepare, MAX_AMOUNT } from '../packet/index.ts'
 import type { PeerState } from '../peer.ts'
+import type { Exchange } from '../rates/index.ts'
 import type { LivePeer } from './live-peer.ts'
 import { packetIdOf } from './packet-id.ts'
-import type { LocalReceiver, Rates } from './ports.ts'
+import type { Rates } from './ports.ts'
 import { amountTooLarge, type PacketRefusal, REFUSALS } from './refusals.ts'
 import type { ReplayMemory } from './replay-memory.ts'
 
@@ -31,6 +33,8 @@ export interface Departure {
 
 export interface DepartureToPeer extends Departure {
   readonly link: Link
+  /** The packet's bytes: its id is made of them, and they leave. */
+  readonly encoded: Buffer
 }
 
 interface PlanDeps {
@@ -42,12 +46,6 @@ interface PlanDeps {
 interface AmountTerms {
   readonly to: Asset
   readonly max: bigint
-}
-
-interface Converted {
-  readonly amount: bigint
-  /** Of the incoming amount, what the conversion keeps. */
-  readonly marginAmount: bigint
 }
 
 export interface PeerPlanRequest extends PlanDeps {
@@ -77,9 +75,10 @@ const HOP_REFUSALS: Readonly<Record<Exclude<PeerState, 'active'>, PacketRefusal>
 export function planToPeer({ arrival, next, rates, nowMs }: PeerPlanRequest): Planned<DepartureToPeer> {
   if (next.state !== 'active') return refused(HOP_REFUSALS[next.state])
   const { limits, asset } = next.terms
-  const amount = outgoingAmount(arrival, rates, { to: asset, max: limits.maxPacketAmount })
-  if (!amount.ok) return amount
-  const short = refuseLiquidity(arrival, next, amount.value.amount)
+  const exchange = exchangeFor(arrival, rates, { to: asset, max: limits.maxPacketAmount })
+  if (!exchange.ok) return exchange
+  const { amountOut: amount, marginAmount } = exchange.value
+  const short = refuseLiquidity(arrival, next, amount)
   if (short !== undefined) return refused(short)
   const expiresAtMs = outgoingExpiry(arrival, nowMs)
   if (expiresAtMs === undefined) return refused(tooLate(arrival, nowMs))
@@ -87,11 +86,13 @@ export function planToPeer({ arrival, next, rates, nowMs }: PeerPlanRequest): Pl
   const { link } = next
   if (link === undefined || !link.isConnected) return refused(REFUSALS.notConnected)
   const to = { kind: 'peer', peerId: next.id } as const
-  const departure = departureOf(arrival, { to, ...amount.value, expiresAtMs })
+  const prepare = onward(arrival, { amount, expiresAtMs })
+  const encoded = encodeIlpPacket(prepare)
+  const intent = intentOf(arrival, { prepare, id: packetIdOf(prepare, encoded), to, marginAmount })
   // Last, since they change what they are asked: first the one that can be taken back.
   if (!next.breaker.allow(nowMs)) return refused(REFUSALS.notAnswering)
-  const twin = refuseTwin(next.sent, departure, nowMs)
-  if (twin === undefined) return accepted({ ...departure, link })
+  const twin = refuseTwin(next.sent, intent, nowMs)
+  if (twin === undefined) return accepted({ prepare, encoded, intent, link })
   next.breaker.withdraw()
   return refused(twin)
 }
@@ -103,40 +104,43 @@ export function planToReceiver({
   rates,
   nowMs,
 }: LocalPlanRequest): Planned<Departure> {
-  const amount = outgoingAmount(arrival, rates, { to: receiver.asset, max: MAX_AMOUNT })
-  if (!amount.ok) return amount
-  const short = refuseLiquidity(arrival, undefined, amount.value.amount)
+  const exchange = exchangeFor(arrival, rates, { to: receiver.asset, max: MAX_AMOUNT })
+  if (!exchange.ok) return exchange
+  const { amountOut: amount, marginAmount } = exchange.value
+  const short = refuseLiquidity(arrival, undefined, amount)
   if (short !== undefined) return refused(short)
   // Whose account it is the receiver says with its answer.
   const to = { kind: 'account', account: { path: '', asset: receiver.asset } } as const
   const { expiresAtMs } = arrival
-  const departure = departureOf(arrival, { to, ...amount.value, expiresAtMs })
-  const twin = refuseTwin(delivered, departure, nowMs)
-  return twin === undefined ? accepted(departure) : refused(twin)
+  const prepare = onward(arrival, { amount, expiresAtMs })
+  const id = prepare === arrival.prepare && arrival.id !== '' ? arrival.id : packetIdOf(prepare)
+  const intent = intentOf(arrival, { prepare, id, to, marginAmount })
+  const twin = refuseTwin(delivered, intent, nowMs)
+  return twin === undefined ? accepted({ prepare, intent }) : refused(twin)
 }
 
 /** Two packets that are the same on the link to the next hop would be one to it, and one in the books. */
-function refuseTwin(memory: ReplayMemory, { intent }: Departure, nowMs: number): PacketRefusal | undefined {
-  const noted = memory.note(intent.id, nowMs)
+function refuseTwin(memory: ReplayMemory, { id }: PacketIntent, nowMs: number): PacketRefusal | undefined {
+  const noted = memory.note(id, nowMs)
   if (noted === 'new') return undefined
   return noted === 'known' ? REFUSALS.replayed : REFUSALS.tooManyIds
 }
 
-function outgoingAmount(
+function exchangeFor(
   { prepare, asset, peer }: Arrival,
   rates: Rates,
   { to, max }: AmountTerms,
-): Planned<Converted> {
-  const amount = rates.convert(prepare.amount, asset, to)
-  if (amount === undefined)
+): Planned<Exchange> {
+  const exchange = rates.exchange(prepare.amount, asset, to)
+  if (exchange === undefined)
     return refused({ error: 'INTERNAL_ERROR', message: `there is no rate from ${asset} to ${to}` })
-  if (amount === 0n && prepare.amount > 0n)
+  if (exchange.amountOut === 0n && prepare.amount > 0n)
     return refused({
       error: 'INSUFFICIENT_SOURCE_AMOUNT',
       message: `an amount of ${prepare.amount} is nothing in the next hop's asset`,
     })
   const bound = max < MAX_AMOUNT ? max : MAX_AMOUNT
-  if (amount <= bound) return accepted({ amount, marginAmount: rates.margin(prepare.amount, asset, to) })
+  if (exchange.amountOut <= bound) return accepted(exchange)
   const largest = rates.largestSource(bound, asset, to) ?? 0n
   const own = peer?.terms.limits.maxPacketAmount ?? MAX_AMOUNT
   return refused(amountTooLarge(prepare.amount, largest < own ? largest : own))
@@ -164,32 +168,37 @@ function tooLate({ expiresAtMs }: Arrival, nowMs: number): PacketRefusal {
   return { error: 'INSUFFICIENT_TIMEOUT', message }
 }
 
-interface OnwardTerms extends Converted {
-  readonly to: PacketParty
+interface OnwardTerms {
+  readonly amount: bigint
   readonly expiresAtMs: number
 }
 
-function departureOf(arrival: Arrival, { to, amount, marginAmount, expiresAtMs }: OnwardTerms): Departure {
-  const { executionCondition, destination, data } = arrival.prepare
-  const prepare: IlpPrepare = {
-    type: 'prepare',
-    amount,
-    expiresAtMs,
-    executionCondition,
-    destination,
-    data,
-  }
-  const intent = {
-    id: packetIdOf(prepare),
+/** The packet as it goes on; one that nothing changes of is the same. */
+function onward({ prepare }: Arrival, { amount, expiresAtMs }: OnwardTerms): IlpPrepare {
+  if (amount === prepare.amount && expiresAtMs === prepare.expiresAtMs) return prepare
+  const { executionCondition, destination, data } = prepare
+  return { type: 'prepare', amount, expiresAtMs, executionCondition, destination, data }
+}
+
+interface IntentTerms {
+  /** As it goes on. */
+  readonly prepare: IlpPrepare
+  readonly id: PacketId
+  readonly to: PacketParty
+  readonly marginAmount: bigint
+}
+
+function intentOf(arrival: Arrival, { prepare, id, to, marginAmount }: IntentTerms): PacketIntent {
+  return {
+    id,
     incomingId: arrival.id,
     from: arrival.from,
     to,
     incomingAmount: arrival.prepare.amount,
-    outgoingAmount: amount,
+    outgoingAmount: prepare.amount,
     marginAmount,
     incomingExpiresAtMs: arrival.prepare.expiresAtMs,
-    outgoingExpiresAtMs: expiresAtMs,
-    executionCondition,
+    outgoingExpiresAtMs: prepare.expiresAtMs,
+    executionCondition: prepare.executionCondition,
   }
-  return { prepare, intent }
 }

@@ -1,8 +1,8 @@
 /** What the connector needs of its neighbours, and no more. */
 import type { Asset } from '../../kernel/index.ts'
-import type { AccountId } from '../../ledger/index.ts'
 import type { PacketIntent } from '../books.ts'
-import type { IlpFulfill, IlpPrepare, IlpReject, IlpReply } from '../packet/index.ts'
+import type { IlpPrepare, IlpReply } from '../packet/index.ts'
+import type { Exchange } from '../rates/index.ts'
 
 /** Where a packet goes next: to a peer, or it is for an address below our own. */
 export type NextHop = { readonly peerId: string } | { readonly local: true }
@@ -14,11 +14,10 @@ export interface Routes {
 
 /** As `RateTable` computes them; undefined when there is no rate between the two. */
 export interface Rates {
-  convert(amount: bigint, from: Asset, to: Asset): bigint | undefined
+  /** So many units of `to` for `amount` of `from`, and what of `amount` the conversion keeps for us. */
+  exchange(amount: bigint, from: Asset, to: Asset): Exchange | undefined
   /** The largest amount that converts to `amountOut` or less. */
   largestSource(amountOut: bigint, from: Asset, to: Asset): bigint | undefined
-  /** Of `amount`, what the conversion keeps for us. */
-  margin(amount: bigint, from: Asset, to: Asset): bigint
 }
 
 export interface Reconciler {
@@ -30,30 +29,6 @@ export interface Reconciler {
    * @param answerByMs so long whoever sent us the packet is kept waiting at most.
    */
   lost(intent: PacketIntent, answerByMs: number): Promise<Buffer | undefined>
-}
-
-/** What a receiver makes of a packet. The money is booked in between: a Fulfill exists only behind it. */
-export type LocalDecision =
-  | { readonly isAccepted: false; readonly reply: IlpReject }
-  | {
-      readonly isAccepted: true
-      /** In the receiver's asset. */
-      readonly creditTo: AccountId
-      /** Must fit the Prepare's condition. */
-      readonly fulfillment: Buffer
-      /** Called when the money is booked; gives the answer. */
-      booked(): IlpFulfill
-      /** Called instead when it is not. */
-      notBooked(): void
-    }
-
-/** Somebody within this node who takes packets for `<own address>.<segment>` and everything below. */
-export interface LocalReceiver {
-  /** One segment of an ILP address. */
-  readonly segment: string
-  /** What it counts in: amounts are converted to it before it sees them. */
-  readonly asset: Asset
-  decide(prepare: IlpPrepare): LocalDecision
 }
 
 /** Takes what a peer sends to one address of the `peer.` scheme, which carries no money (ILDCP, route exchange). */

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ReplayMemory } from './replay-memory.ts'
+import { MAX_EXPIRY_AHEAD_MS } from '../packet-times.ts'
+import { ArrivalMemory, ReplayMemory } from './replay-memory.ts'
 
 const KEEP_MS = 1_000
 
@@ -31,6 +32,36 @@ test('what came within the time is known, what came twice that time ago is not',
         if (ageMs < KEEP_MS) expect(noted).toBe('known')
         if (ageMs >= 2 * KEEP_MS) expect(noted).toBe('new')
         if (noted === 'new') notedAtMs.set(name, nowMs)
+      }
+    }),
+  )
+})
+
+test('a packet is known until it expires, however late, and a new one is never taken for it', () => {
+  const packets = fc.array(
+    fc.record({
+      name: fc.integer({ min: 0, max: 100 }),
+      expiresInMs: fc.constantFrom(1, KEEP_MS, KEEP_MS + 1, 60_000, MAX_EXPIRY_AHEAD_MS),
+      afterMs: fc.constantFrom(0, 1, 400, 1_500, 29_000, 200_000),
+    }),
+    { maxLength: 400 },
+  )
+  fc.assert(
+    fc.property(packets, (arriving) => {
+      const memory = new ArrivalMemory(KEEP_MS, 0)
+      /** The expiry is part of a packet: one with a name has it until it is forgotten. */
+      const expiries = new Map<number, number>()
+      let nowMs = 0
+      let fresh = 0
+      for (const { name, expiresInMs, afterMs } of arriving) {
+        nowMs += afterMs
+        const known = expiries.get(name)
+        if (known !== undefined && known > nowMs) expect(memory.note(idOf(name), known, nowMs)).toBe('known')
+        else if (known === undefined) {
+          expect(memory.note(idOf(name), nowMs + expiresInMs, nowMs)).toBe('new')
+          expiries.set(name, nowMs + expiresInMs)
+        }
+        expect(memory.note(`f${idOf(1_000 + fresh++)}`, nowMs + expiresInMs, nowMs)).toBe('new')
       }
     }),
   )

@@ -1,4 +1,5 @@
 import type { PacketId } from '../books.ts'
+import { MAX_EXPIRY_AHEAD_MS } from '../packet-times.ts'
 
 /** Ids that one generation holds at most: 10,000 packets a second for more than a minute and a half. */
 const MAX_IDS = 1_000_000
@@ -27,15 +28,23 @@ export class ReplayMemory {
     return this.#young.size + this.#old.size
   }
 
+  has(id: PacketId, nowMs: number): boolean {
+    this.#age(nowMs)
+    return this.#knows(keyOf(id))
+  }
+
   /** `known`: it was noted before. `full`: more came than it can hold, and it was not noted. */
   note(id: PacketId, nowMs: number): 'new' | 'known' | 'full' {
     this.#age(nowMs)
     const key = keyOf(id)
-    if (this.#old.has(key)) return 'known'
-    if (this.#young.has(key)) return 'known'
+    if (this.#knows(key)) return 'known'
     if (this.#young.size >= MAX_IDS) return 'full'
     this.#young.add(key)
     return 'new'
+  }
+
+  #knows(key: number): boolean {
+    return this.#old.has(key) || this.#young.has(key)
   }
 
   #age(nowMs: number): void {
@@ -44,6 +53,31 @@ export class ReplayMemory {
     this.#old = ageMs < 2 * this.#keepMs ? this.#young : new IdTable()
     this.#young = new IdTable()
     this.#youngSinceMs = nowMs
+  }
+}
+
+/**
+ * Knows the Prepares of a peer until they expire, however late. Nearly all expire within the time that we wait for anybody;
+ * the others are kept apart, so that a memory of minutes need not have room for all.
+ */
+export class ArrivalMemory {
+  readonly #soonMs: number
+  readonly #soon: ReplayMemory
+  readonly #late: ReplayMemory
+
+  /** @param soonMs a packet that expires later than this is one of the few. */
+  constructor(soonMs: number, nowMs: number) {
+    this.#soonMs = soonMs
+    this.#soon = new ReplayMemory(soonMs, nowMs)
+    this.#late = new ReplayMemory(MAX_EXPIRY_AHEAD_MS, nowMs)
+  }
+
+  /** As `ReplayMemory.note`. @param expiresAtMs not more than `MAX_EXPIRY_AHEAD_MS` from now. */
+  note(id: PacketId, expiresAtMs: number, nowMs: number): 'new' | 'known' | 'full' {
+    if (expiresAtMs - nowMs > this.#soonMs) return this.#late.note(id, nowMs)
+    // It may have come when its expiry was still far away.
+    if (this.#late.size > 0 && this.#late.has(id, nowMs)) return 'known'
+    return this.#soon.note(id, nowMs)
   }
 }
 

@@ -1,6 +1,10 @@
 import { createDurations, noteDuration } from '../../kernel/index.ts'
-import type { IlpReply } from '../packet/index.ts'
+import { ILP_ERRORS, type IlpReply } from '../packet/index.ts'
 import { createPacketCounts, type LivePeer, type PacketCounts } from './live-peer.ts'
+
+const KNOWN_CODES: ReadonlySet<string> = new Set(Object.values(ILP_ERRORS))
+/** For Rejects of others: whoever answers a packet chooses the code, and could make as many counters as there are. */
+const OTHER_CODE = 'other'
 
 /** What a packet holds of its peers' limits while it is under way. */
 export interface Held {
@@ -62,6 +66,10 @@ export class Traffic {
 }
 
 function noteReply(counts: PacketCounts, reply: IlpReply): void {
-  if (reply.type === 'fulfill') counts.fulfilled++
-  else counts.rejected[reply.code] = (counts.rejected[reply.code] ?? 0) + 1
+  if (reply.type === 'fulfill') {
+    counts.fulfilled++
+    return
+  }
+  const code = KNOWN_CODES.has(reply.code) ? reply.code : OTHER_CODE
+  counts.rejected[code] = (counts.rejected[code] ?? 0) + 1
 }

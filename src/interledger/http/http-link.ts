@@ -82,10 +82,10 @@ class HttpLink implements Link {
     return this.#isUp
   }
 
-  async send(prepare: IlpPrepare): Promise<LinkAnswer> {
+  async send(prepare: IlpPrepare, encoded = encodeIlpPacket(prepare)): Promise<LinkAnswer> {
     if (!this.#mayAsk(prepare.expiresAtMs)) return UNSENT
     const headers = { 'content-type': PACKET_MEDIA_TYPE, accept: PACKET_MEDIA_TYPE }
-    return linkAnswerOf(await this.#post(headers, encodeIlpPacket(prepare), prepare.expiresAtMs))
+    return linkAnswerOf(await this.#post(headers, encoded, prepare.expiresAtMs))
   }
 
   async ask(protocol: string, data: Buffer, timeoutMs: number): Promise<Buffer | undefined> {
@@ -111,15 +111,15 @@ class HttpLink implements Link {
 
   async #post(headers: Record<string, string>, body: Buffer, untilMs: number): Promise<PostOutcome> {
     const token = await this.#options.bearer()
-    if (this.#isClosed) return { kind: 'unsent' }
+    // Others were asking for it at the same time, and it may have taken a while.
+    if (!this.#mayAsk(untilMs)) return { kind: 'unsent' }
     return this.#poster.post({ ...headers, authorization: `Bearer ${token}` }, body, untilMs)
   }
 
   #goDown(problem: string): void {
     if (!this.#isUp) return
     this.#options.logger.warn({ server: this.#url.host, problem }, 'ilp-http.unreachable')
-    // When it is open again, packets of before are lost.
-    this.#poster.giveUp()
+    // One that cannot be made says nothing of those that stand: their answers still come, or their expiry does.
     this.#leave()
     this.#probeSoon(this.#backOff.nextMs())
   }
@@ -142,6 +142,9 @@ class HttpLink implements Link {
       this.#probeSoon(this.#backOff.nextMs())
       return
     }
+    // When it is open, packets of before are answered or lost.
+    await this.#poster.whenIdle()
+    if (this.#isClosed) return
     this.#backOff.reset()
     this.#isUp = true
     logger.info({ server: this.#url.host }, 'ilp-http.reachable')

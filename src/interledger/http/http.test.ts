@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createManualClock, systemClock } from '../../kernel/index.ts'
 import { createLogger } from '../../platform/index.ts'
+import { createFailedTokens } from '../failed-tokens.ts'
 import type { Link } from '../link.ts'
 import { encodeIlpPacket, type IlpReply } from '../packet/index.ts'
 import { fulfillOf, prepareOf, rejectOf, type WatchedEvents, watchedEvents } from '../testing/index.ts'
 import { type Bearer, createBearerCheck, jwtBearer } from './bearer.ts'
 import { createHttpLink, type HttpLinkLimits } from './http-link.ts'
+import { Poster } from './poster.ts'
 import { createHttpReceiver, type HttpReceiver } from './receiver.ts'
 
 const silent = createLogger({ level: 'silent', format: 'json' })
@@ -68,6 +70,7 @@ function receiverFor(peerEvents: WatchedEvents, maxServed?: number): HttpReceive
   return createHttpReceiver({
     check,
     eventsOf,
+    failedTokens: createFailedTokens({ clock: systemClock }),
     logger: silent,
     ...(maxServed !== undefined && { maxServed }),
   })
@@ -126,6 +129,7 @@ test('questions are answered, and one that the peer does not know has no answer'
 
 test.each([
   ['401, 404 and other 4xx', 'the peer did not take it', 404, undefined, 'unsent'],
+  ['429', 'the peer did not take it', 429, undefined, 'unsent'],
   ['500', 'it may have been fulfilled', 500, undefined, 'lost'],
   ['502 of a proxy', 'it may have been fulfilled', 502, undefined, 'lost'],
   ['202 of a later draft', 'the answer would come some other way', 202, undefined, 'lost'],
@@ -172,8 +176,6 @@ test('a packet without an answer is lost at its expiry; one that waited for a co
   const first = link.send(prepareOf('first', clock.nowMs() + 1_000))
   await vi.waitUntil(() => came === 1)
   const second = link.send(prepareOf('second', clock.nowMs() + 500))
-  // The bearer is asked before a packet counts.
-  await Promise.resolve()
   expect(await link.send(prepareOf('third', clock.nowMs() + 500))).toEqual({ type: 'unsent' })
   clock.advanceMs(500)
   expect(await second).toEqual({ type: 'unsent' })
@@ -181,6 +183,106 @@ test('a packet without an answer is lost at its expiry; one that waited for a co
   expect(await first).toEqual({ type: 'lost' })
   expect(came).toBe(1)
 })
+
+test('when no connection comes about, packets under way keep their answers, and the link opens behind them', async () => {
+  const own = watchedEvents()
+  const link = await connect(own)
+  const held: (() => void)[] = []
+  handler = (...exchange) => {
+    if (exchange[0].method === 'HEAD') toReceiver(...exchange)
+    else held.push(() => toReceiver(...exchange))
+  }
+  const underWay = [1, 2, 3, 4, 5].map((id) => link.send(prepareOf(`${id}`, soon())))
+  await vi.waitUntil(() => held.length === 5)
+  const port = Number(new URL(url).port)
+  // Nobody comes in any more, and who is in stays.
+  const before = server
+  before.close()
+  expect(await link.send(prepareOf('6', soon()))).toEqual({ type: 'unsent' })
+  expect(own.heard).toEqual(['open', 'closed'])
+  expect(await link.send(prepareOf('7', soon()))).toEqual({ type: 'unsent' })
+  await listen(port)
+  let probes = 0
+  server.on('connection', () => probes++)
+  await vi.waitUntil(() => probes > 0)
+  for (const answer of held.slice(0, 4)) answer()
+  expect(await Promise.all(underWay.slice(0, 4))).toEqual(
+    [1, 2, 3, 4].map((id) => fulfillOf(prepareOf(`${id}`, 0))),
+  )
+  expect(own.heard).toEqual(['open', 'closed'])
+  held[4]!()
+  expect(await underWay[4]).toEqual(fulfillOf(prepareOf('5', 0)))
+  await vi.waitUntil(() => link.isConnected)
+  expect(own.heard).toEqual(['open', 'closed', 'open'])
+  before.closeAllConnections()
+})
+
+test('no more requests wait than may, also of those that came while the token was made', async () => {
+  const { promise: token, resolve: show } = Promise.withResolvers<string>()
+  const link = await connect(watchedEvents(), { bearer: () => token, limits: { maxAsked: 2 } })
+  let came = 0
+  handler = () => {
+    came++
+  }
+  const sent = [1, 2, 3, 4].map((id) => link.send(prepareOf(`${id}`, soon())))
+  show(TOKEN)
+  expect(await Promise.all(sent.slice(2))).toEqual([{ type: 'unsent' }, { type: 'unsent' }])
+  await vi.waitUntil(() => came === 2)
+  await link.close()
+  expect((await Promise.all(sent)).map(({ type }) => type)).toEqual(['lost', 'lost', 'unsent', 'unsent'])
+})
+
+test('a packet that expires while its token is made does not leave', async () => {
+  const clock = createManualClock(systemClock.nowMs())
+  const { promise: token, resolve: show } = Promise.withResolvers<string>()
+  const link = createHttpLink({
+    url,
+    bearer: () => token,
+    events: watchedEvents(),
+    clock,
+    logger: silent,
+  })
+  links.push(link)
+  await vi.waitUntil(() => link.isConnected)
+  const sent = link.send(prepareOf('late', clock.nowMs() + 500))
+  clock.advanceMs(500)
+  show(TOKEN)
+  expect(await sent).toEqual({ type: 'unsent' })
+  expect(events.heard).toEqual([])
+})
+
+test('a peer whose connections never come about makes the link go down', async () => {
+  const clock = createManualClock(systemClock.nowMs())
+  // It takes connections and never says a word, so that no handshake ends.
+  const mute = createTcpServer()
+  mute.listen(0, '127.0.0.1')
+  await once(mute, 'listening')
+  const unreachable = vi.fn()
+  const poster = new Poster({
+    // A TCP server's address is an AddressInfo.
+    url: new URL(`https://127.0.0.1:${(mute.address() as AddressInfo).port}/ilp`),
+    maxConnections: 2,
+    clock,
+    onUnreachable: unreachable,
+  })
+  const posted = [1, 2, 3].map(() => poster.post({}, Buffer.alloc(1), clock.nowMs() + 500))
+  await vi.waitUntil(async () => (await connectionsOf(mute)) === 2)
+  clock.advanceMs(500)
+  expect(await Promise.all(posted)).toEqual(posted.map(() => ({ kind: 'unsent' })))
+  // The third had no connection to wait for.
+  expect(unreachable).toHaveBeenCalledTimes(2)
+  const closed = poster.post({}, Buffer.alloc(1), clock.nowMs() + 500)
+  await vi.waitUntil(async () => (await connectionsOf(mute)) >= 1)
+  poster.close()
+  expect(await closed).toEqual({ kind: 'unsent' })
+  // To be closed says nothing about the peer.
+  expect(unreachable).toHaveBeenCalledTimes(2)
+  mute.close()
+})
+
+function connectionsOf(tcp: TcpServer): Promise<number> {
+  return new Promise((resolve) => tcp.getConnections((_error, count) => resolve(count)))
+}
 
 test('a packet that broke off on a connection which another one had used is lost as well', async () => {
   const link = await connect(watchedEvents(), { limits: { maxConnections: 1 } })
@@ -250,6 +352,22 @@ test('a JWT of another secret, of an unknown peer, expired, endless or unsigned 
   expect(events.heard).toEqual(['prepare x'])
 })
 
+test('who tries one token after another is told 429, whatever it shows; other addresses are served', async () => {
+  const body = encodeIlpPacket(prepareOf('x', soon()))
+  const statusFor = async (token: string | undefined, from: string) => {
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const headers = { ...authorization, 'content-type': 'application/octet-stream' }
+    return (await receiver({ method: 'POST', headers, body, from })).status
+  }
+  // Right ones cost nothing, and neither does none at all.
+  for (let sent = 0; sent < 30; sent++) expect(await statusFor(TOKEN, 'mallory')).toBe(200)
+  for (let sent = 0; sent < 30; sent++) expect(await statusFor(undefined, 'mallory')).toBe(401)
+  for (let tries = 0; tries < 20; tries++) expect(await statusFor(`guess-${tries}`, 'mallory')).toBe(401)
+  expect(await statusFor('guess', 'mallory')).toBe(429)
+  expect(await statusFor(TOKEN, 'mallory')).toBe(429)
+  expect(await statusFor(TOKEN, 'somebody else')).toBe(200)
+})
+
 test('requests that are no packets are refused with their own codes', async () => {
   const packet = encodeIlpPacket(prepareOf('x', soon()))
   const headers = { authorization: `bearer ${TOKEN}`, 'content-type': 'Application/Octet-Stream; q=1' }
@@ -274,7 +392,7 @@ test('more requests at a time than are served are refused', async () => {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/octet-stream' }
   const post = () => receiver({ method: 'POST', headers, body: encodeIlpPacket(prepareOf('x', soon())) })
   const first = post()
-  expect((await post()).status).toBe(503)
+  expect((await post()).status).toBe(429)
   await vi.waitUntil(() => answers.length === 1)
   answers[0]!(fulfillOf(prepareOf('x', 0)))
   expect((await first).status).toBe(200)

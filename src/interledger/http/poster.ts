@@ -29,6 +29,8 @@ interface Posting {
   readonly untilMs: number
   /** Ends it at once, also while it waits for a connection. */
   readonly giveUp: () => void
+  /** It has a connection that has not come about yet. */
+  readonly isConnecting: () => boolean
 }
 
 /** How often requests are looked through for those whose time is over. */
@@ -39,6 +41,8 @@ export class Poster {
   readonly #agent: Agent
   readonly #postings = new Set<Posting>()
   readonly #sweeps: NodeJS.Timeout
+  /** Resolves when the next request has ended. */
+  #ended = Promise.withResolvers<void>()
 
   constructor(options: PosterOptions) {
     this.#options = options
@@ -64,20 +68,26 @@ export class Poster {
     return outcome.kind === 'answer'
   }
 
-  /** Gives up what is under way: what may have left is lost. */
-  giveUp(): void {
-    for (const { giveUp } of this.#postings) giveUp()
+  /** Resolves when nothing is under way, which is soon: everything has its `untilMs`. */
+  async whenIdle(): Promise<void> {
+    while (this.#postings.size > 0) await this.#ended.promise
   }
 
+  /** Gives up what is under way: what may have left is lost. */
   close(): void {
     clearInterval(this.#sweeps)
-    this.giveUp()
+    for (const { giveUp } of this.#postings) giveUp()
     this.#agent.destroy()
   }
 
   #sweep(): void {
     const nowMs = this.#options.clock.nowMs()
-    for (const { untilMs, giveUp } of this.#postings) if (untilMs <= nowMs) giveUp()
+    for (const { untilMs, giveUp, isConnecting } of this.#postings) {
+      if (untilMs > nowMs) continue
+      // Where connections are neither made nor refused, nothing else would tell.
+      if (isConnecting()) this.#options.onUnreachable('no connection came about in time')
+      giveUp()
+    }
   }
 
   #request(
@@ -91,18 +101,22 @@ export class Poster {
     const options = { method, agent: this.#agent, headers: { ...headers, ...length } }
     const sent = isTls(url) ? tlsRequest(url, options) : request(url, options)
     const { promise, resolve } = Promise.withResolvers<PostOutcome>()
+    let hasSocket = false
     let mayHaveLeft = false
     const settle = (outcome: PostOutcome = { kind: mayHaveLeft ? 'lost' : 'unsent' }): void => {
       this.#postings.delete(posting)
       resolve(outcome)
+      this.#ended.resolve()
+      this.#ended = Promise.withResolvers()
     }
     const giveUp = (): void => {
       settle()
       sent.destroy()
     }
-    const posting: Posting = { untilMs, giveUp }
+    const posting: Posting = { untilMs, giveUp, isConnecting: () => hasSocket && !mayHaveLeft }
     this.#postings.add(posting)
     sent.on('socket', (socket) => {
+      hasSocket = true
       whenConnected(socket, () => {
         mayHaveLeft = true
       })

@@ -1,6 +1,7 @@
 /** The side of ILP-over-HTTP that takes packets (RFC-0035). It opens no port: requests come from whoever has one. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from '../../platform/index.ts'
+import type { FailedTokens } from '../failed-tokens.ts'
 import type { LinkEvents } from '../link.ts'
 import { decodePreparePacket, encodeIlpPacket } from '../packet/index.ts'
 import type { BearerCheck } from './bearer.ts'
@@ -10,6 +11,8 @@ export interface HttpRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
+  /** The client's address, as limits count it; undefined when it is not known. */
+  readonly from?: string | undefined
 }
 
 export interface HttpAnswer {
@@ -24,8 +27,9 @@ export interface HttpReceiverDeps {
   readonly check: BearerCheck
   /** What a peer's requests are handed to; undefined when it has no link of this kind. */
   readonly eventsOf: (peerId: string) => Pick<LinkEvents, 'onPrepare' | 'onAsk'> | undefined
+  readonly failedTokens: FailedTokens
   readonly logger: Logger
-  /** Requests that are worked on; beyond it they are refused with 503. */
+  /** Requests that are worked on; beyond it they are refused with 429, which says that nothing was taken. */
   readonly maxServed?: number
 }
 
@@ -36,18 +40,22 @@ const BEARER = /^Bearer +([\x21-\x7e]{1,4096})$/i
 export function createHttpReceiver({
   check,
   eventsOf,
+  failedTokens,
   logger,
   maxServed = DEFAULT_MAX_SERVED,
 }: HttpReceiverDeps): HttpReceiver {
   let served = 0
-  return async ({ method, headers, body }) => {
+  return async ({ method, headers, body, from }) => {
     if (method !== 'POST') return refusal(405, 'Packets are sent by POST.', { allow: 'POST' })
     if (body.length > MAX_BODY_BYTES) return refusal(413, `A body has at most ${MAX_BODY_BYTES} bytes.`)
-    if (served >= maxServed) return refusal(503, 'Too many requests are being worked on.')
+    if (served >= maxServed) return refusal(429, 'Too many requests are being worked on.')
+    const token = BEARER.exec(headers.authorization ?? '')?.[1]
+    if (token !== undefined && !failedTokens.mayTry(from))
+      return refusal(429, 'Too many wrong tokens came from this address.', { 'retry-after': '10' })
     served++
     try {
-      const token = BEARER.exec(headers.authorization ?? '')?.[1]
       const peerId = token === undefined ? undefined : await check(token)
+      if (token !== undefined && peerId === undefined) failedTokens.note(from)
       const events = peerId === undefined ? undefined : eventsOf(peerId)
       if (events === undefined) {
         // Strangers must not be able to fill the log.

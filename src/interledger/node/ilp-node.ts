@@ -30,13 +30,18 @@ export interface PeerFacts extends Omit<PeerTerms, 'link'> {
   readonly counts: PacketCounts
 }
 
-/** Since the node started. Incoming: Prepares that the peer sent us. */
+/** Since the node started. */
 export interface PacketCounts {
+  /** Prepares that came, and what we answered. */
   readonly incoming: number
-  readonly outgoing: number
   readonly fulfilled: number
   /** By the code of the Reject, ours and those that passed through. */
   readonly rejected: Readonly<Record<string, number>>
+  /** Prepares that we sent, and how often no answer came, a wrong fulfilment, or one that came too late. */
+  readonly outgoing: number
+  readonly lost: number
+  readonly wrong: number
+  readonly late: number
 }
 
 export interface RouteFacts {

@@ -4,14 +4,8 @@ export { ilpAssetOf } from '../ilp-asset.ts'
 export { addNodeRoutes } from './http-routes.ts'
 export type * from './ilp-node.ts'
 export { registerNodeMetrics } from './metrics.ts'
-export {
-  type NodeFigures,
-  type NodeSecret,
-  type OpenedNode,
-  type OpenNodeDeps,
-  openNode,
-  type PeerAsk,
-} from './node.ts'
+export { openNode } from './node.ts'
 export type { RecordChange } from './node-store.ts'
+export type { NodeFigures, NodeSecret, OpenedNode, OpenNodeDeps, PeerAsk } from './opened-node.ts'
 export { peerPatchSchema, peerTermsSchema } from './peer-terms.ts'
 export type { NodeSettings } from './settings.ts'

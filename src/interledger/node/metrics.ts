@@ -1,6 +1,6 @@
-import { Meter, type Registry, type Sample } from '../../platform/index.ts'
+import { Meter, oncePerTurn, type Registry, type Sample } from '../../platform/index.ts'
 import type { PeerFacts } from './ilp-node.ts'
-import type { OpenedNode } from './node.ts'
+import type { OpenedNode } from './opened-node.ts'
 
 /** Peers that have series of their own; those beyond are in the totals alone. */
 const MAX_SHOWN_PEERS = 200
@@ -8,7 +8,7 @@ const MAX_SHOWN_PEERS = 200
 /** What a process with the role `ilp` has; while it stands by, there is nothing to read. */
 export function registerNodeMetrics(registry: Registry, node: () => OpenedNode | undefined): void {
   const meter = new Meter(registry)
-  const figures = () => node()?.figures()
+  const figures = oncePerTurn(() => node()?.figures())
   meter.gauge('stoa_ilp_peers', 'Peers of the Interledger node.', () => figures()?.peers)
   meter.gauge(
     'stoa_ilp_connected_peers',
@@ -55,10 +55,9 @@ export function registerNodeMetrics(registry: Registry, node: () => OpenedNode |
 
 /** A balance is a number of its asset's smallest unit here: good to look at, not to count with. */
 function registerPeers(meter: Meter, node: () => OpenedNode | undefined): void {
-  const each = (read: (peer: PeerFacts) => number) => async () => {
-    const peers = (await node()?.node.peers.list()) ?? []
-    return peers.slice(0, MAX_SHOWN_PEERS).map((peer): Sample => [[peer.id, peer.asset], read(peer)])
-  }
+  const peers = oncePerTurn(async () => (await node()?.node.peers.list()) ?? [])
+  const each = (read: (peer: PeerFacts) => number) => async () =>
+    (await peers()).slice(0, MAX_SHOWN_PEERS).map((peer): Sample => [[peer.id, peer.asset], read(peer)])
   const labels = ['peer', 'asset']
   meter.gauges(
     'stoa_ilp_peer_balance_units',

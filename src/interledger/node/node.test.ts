@@ -1,18 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Asset, systemClock } from '../../kernel/index.ts'
 import { testLedger } from '../../ledger/testing/index.ts'
-import type { Database } from '../../platform/database/index.ts'
-import { testDatabase } from '../../platform/database/testing/index.ts'
 import { PaymentStore } from './payment-store.ts'
-import {
-  addPeer,
-  peerTerms,
-  startTestNode,
-  type TestNode,
-  type TestNodeOptions,
-  tokenHashOf,
-} from './testing/index.ts'
+import { addPeer, peerTerms, TestNetwork, type TestNode, tokenHashOf } from './testing/index.ts'
 import { createSecretBox } from './testing/secret-for-tests.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -22,53 +14,23 @@ const BY = { actor: 'cli', role: 'cli' }
 const KEY = 'ab'.repeat(32)
 const TOKEN = 'a-token-that-nobody-guesses'
 
-let databases: Database[] = []
-let nodes: TestNode[] = []
+let network: TestNetwork
+let start: TestNetwork['start']
 
 beforeEach(() => {
-  databases = []
-  nodes = []
+  network = new TestNetwork()
+  start = (...args) => network.start(...args)
 })
 afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop()))
-  await Promise.all(databases.map((database) => database.close()))
+  vi.restoreAllMocks()
+  await network.stop()
 })
-
-async function newDatabase(): Promise<Database> {
-  const database = await testDatabase({ poolSize: 4 })
-  databases.push(database)
-  return database
-}
-
-async function start(address: string, options: Partial<TestNodeOptions> = {}): Promise<TestNode> {
-  const node = await startTestNode({
-    database: options.database ?? (await newDatabase()),
-    ...options,
-    settings: { address, ...options.settings },
-  })
-  nodes.push(node)
-  return node
-}
-
-/** `to` connects to `from`'s BTP server; both call each other by the last segment of their address. */
-async function join(
-  from: TestNode,
-  to: TestNode,
-  asset: Asset,
-  names: readonly [string, string],
-): Promise<void> {
-  const [fromName, toName] = names
-  const token = `${TOKEN}-${names.join('-')}`
-  await addPeer(from.opened, peerTerms(toName, asset, { kind: 'btp-server', tokenHash: tokenHashOf(token) }))
-  const url = from.url.replace('http', 'ws')
-  await addPeer(to.opened, peerTerms(fromName, asset, { kind: 'btp-client', url: `${url}/btp`, token }))
-}
 
 const balanceOf = async (node: TestNode, path: string, asset: Asset) =>
   (await node.ledger.balance({ path, asset })).balance
 
 async function expectBalancedBooks(): Promise<void> {
-  for (const { ledger } of nodes)
+  for (const { ledger } of network.nodes)
     for (const line of await ledger.trialBalance()) {
       expect(line.debits).toBe(line.credits)
       expect(line.wrongBalances).toBe(0)
@@ -81,8 +43,8 @@ test('a payment crosses three nodes with an exchange, routes learned on the way,
     await start('test.b'),
     await start('test.c', { settings: { asset: 'usdc' } }),
   ]
-  await join(b, a, 'drop', ['b', 'a'])
-  await join(b, c, 'usdc', ['b', 'c'])
+  await network.join(b, a, 'drop', ['b', 'a'])
+  await network.join(b, c, 'usdc', ['b', 'c'])
   await vi.waitFor(async () => {
     const prefixes = (await a.opened.node.routes.list()).map(({ prefix }) => prefix)
     expect(prefixes).toContain('test.c')
@@ -119,7 +81,7 @@ test('a payment crosses three nodes with an exchange, routes learned on the way,
 
 test('a child is given its address by its parent, and keeps it over a restart', async () => {
   const parent = await start('test.parent')
-  const database = await newDatabase()
+  const database = await network.newDatabase()
   const child = await start('', { database })
   await addPeer(
     parent.opened,
@@ -138,8 +100,7 @@ test('a child is given its address by its parent, and keeps it over a restart', 
   )
   expect(paid).toMatchObject({ ok: true, value: { state: 'done', delivered: 700n } })
   expect(await balanceOf(child, 'revenue/received', 'drop')).toBe(700n)
-  nodes = nodes.filter((node) => node !== child)
-  await child.stop()
+  await network.stopOne(child)
   await parent.opened.node.peers.pause('kid', BY)
   const again = await start('', { database, secret: randomBytes(32) })
   expect((await again.opened.node.stats()).address).toBe('test.parent.kid')
@@ -147,7 +108,7 @@ test('a child is given its address by its parent, and keeps it over a restart', 
 
 test('a token is sealed in the database, and a peer whose token cannot be read any more comes paused', async () => {
   const secret = randomBytes(32)
-  const database = await newDatabase()
+  const database = await network.newDatabase()
   const node = await start('test.a', { database, secret })
   const link = { kind: 'btp-client', url: 'ws://127.0.0.1:9/btp', token: TOKEN } as const
   await addPeer(node.opened, peerTerms('far', 'drop', link))
@@ -159,8 +120,7 @@ test('a token is sealed in the database, and a peer whose token cannot be read a
       ?.toString(),
   ).toBe(TOKEN)
   expect(JSON.stringify(await node.opened.node.peers.list(), (_k, v) => String(v))).not.toContain(TOKEN)
-  nodes = []
-  await node.stop()
+  await network.stopOne(node)
   const other = await start('test.a', { database })
   expect(await other.opened.node.peers.list()).toMatchObject([{ id: 'far', state: 'paused' }])
 })
@@ -188,10 +148,9 @@ test('a payment nobody can be reached for fails, says why, and its money comes b
 })
 
 test('a payment that a crash has cut short is interrupted at the next start, and its rest goes back', async () => {
-  const database = await newDatabase()
+  const database = await network.newDatabase()
   const before = await start('test.a', { database })
-  nodes = []
-  await before.stop()
+  await network.stopOne(before)
   const { db } = database
   const store = new PaymentStore({ db, clock: systemClock, term: { duty: 'ilp', term: 0 } })
   const payment = {
@@ -226,7 +185,7 @@ test('a payment that a crash has cut short is interrupted at the next start, and
 
 test('what cannot be is refused in words, and peers are paused, resumed and closed', async () => {
   const [a, b] = [await start('test.a'), await start('test.b')]
-  await join(b, a, 'drop', ['b', 'a'])
+  await network.join(b, a, 'drop', ['b', 'a'])
   const { node } = a.opened
   const refusalOf = async (terms: Parameters<typeof peerTerms>) => node.peers.add(peerTerms(...terms), BY)
   const server = { kind: 'btp-server', tokenHash: tokenHashOf('x') } as const
@@ -271,4 +230,96 @@ test('peers exchange packets over HTTP as well', async () => {
   expect(paid).toMatchObject({ ok: true, value: { state: 'done', sent: 5_000n, delivered: 5_000n } })
   expect(await balanceOf(b, 'assets/peer/a', 'drop')).toBe(5_000n)
   await expectBalancedBooks()
+})
+
+test('a route of the operator leads payments and pings, after a restart too, until it is removed', async () => {
+  const database = await network.newDatabase()
+  const secret = randomBytes(32)
+  const [a, b] = [await start('test.a', { database, secret }), await start('test.b')]
+  await network.join(b, a, 'drop', ['b', 'a'], { exchangesRoutes: false })
+  await vi.waitFor(
+    async () => expect(await a.opened.node.peers.list()).toMatchObject([{ isConnected: true }]),
+    PATIENCE,
+  )
+  expect(await a.opened.node.ping('test.b.pay')).toMatchObject({
+    value: { answer: expect.stringContaining('F02') },
+  })
+  expect(await a.opened.node.routes.add({ prefix: 'test.b', peerId: 'b' }, BY)).toMatchObject({ ok: true })
+  await network.stopOne(a)
+  const { node } = (await start('test.a', { database, secret })).opened
+  expect(await node.routes.list()).toContainEqual({
+    prefix: 'test.b',
+    peerId: 'b',
+    source: 'static',
+    path: [],
+  })
+  await vi.waitFor(
+    async () => expect(await node.peers.list()).toMatchObject([{ isConnected: true }]),
+    PATIENCE,
+  )
+  expect(await node.ping('test.b.nobody')).toMatchObject({
+    value: { answer: expect.stringContaining('F02 test.b') },
+  })
+  const paid = await node.payments.pay({ key: 'p', to: `${b.url}/pay/${KEY}`, asset: 'drop', send: 300n }, BY)
+  expect(paid).toMatchObject({ ok: true, value: { state: 'done', sent: 300n, delivered: 300n } })
+  expect(await node.ledger.getBalance({ path: 'assets/peer/b', asset: 'drop' })).toMatchObject({
+    balance: -300n,
+  })
+  expect(await b.opened.node.ledger.getBalance({ path: 'assets/peer/a', asset: 'drop' })).toMatchObject({
+    balance: 300n,
+  })
+  expect(await node.peers.list()).toMatchObject([{ balance: -300n, counts: { lost: 0, wrong: 0, late: 0 } }])
+  expect((await node.stats()).counts).toMatchObject({ lost: 0, wrong: 0, late: 0 })
+  expect(await node.routes.remove('test.b', BY)).toMatchObject({ ok: true })
+  expect(await node.routes.list()).not.toContainEqual(expect.objectContaining({ prefix: 'test.b' }))
+  await expectBalancedBooks()
+})
+
+test('a node without an address of its own has that of its parent as long as there is one', async () => {
+  const { opened } = await start('')
+  const address = async () => (await opened.node.stats()).address
+  const link = { kind: 'btp-server', tokenHash: tokenHashOf(TOKEN) } as const
+  await addPeer(opened, peerTerms('up', 'drop', link, { relation: 'parent' }))
+  // It has not told it yet.
+  expect(await address()).toBe('')
+  await opened.node.peers.close('up', BY)
+  await vi.waitFor(async () => expect(await address()).toBe('private.test'), PATIENCE)
+})
+
+test('a node that fails at its start leaves no link open', async () => {
+  const database = await network.newDatabase()
+  const secret = randomBytes(32)
+  const [a, b] = [await start('test.a', { database, secret }), await start('test.b')]
+  await network.join(b, a, 'drop', ['b', 'a'])
+  await network.stopOne(a)
+  const isConnected = async () => (await b.opened.node.peers.list())[0]?.isConnected
+  await vi.waitFor(async () => expect(await isConnected()).toBe(false), PATIENCE)
+  const logger = pino({
+    hooks: {
+      logMethod(args, log) {
+        if (args.some((arg) => arg === 'interledger.started')) throw new Error('at the very end')
+        if (process.env.STOA_TEST_LOG !== undefined) log.apply(this, args)
+      },
+    },
+  })
+  await expect(start('test.a', { database, secret, given: (deps) => ({ ...deps, logger }) })).rejects.toThrow(
+    'at the very end',
+  )
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  expect(await isConnected()).toBe(false)
+})
+
+test('a node that cannot be made closes its books', async () => {
+  const database = await network.newDatabase()
+  const begun = vi.spyOn(globalThis, 'setInterval')
+  const ended = vi.spyOn(globalThis, 'clearInterval')
+  const derive = () => {
+    throw new Error('no secret')
+  }
+  await expect(
+    start('test.a', { database, given: (deps) => ({ ...deps, secret: { ...deps.secret, derive } }) }),
+  ).rejects.toThrow('no secret')
+  const timers = begun.mock.results.map(({ value }) => value)
+  expect(timers).not.toEqual([])
+  for (const timer of timers) expect(ended).toHaveBeenCalledWith(timer)
 })

@@ -5,15 +5,24 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../../kernel/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import { type BtpLimits, connectBtp, createBtpServer } from '../btp/index.ts'
-import { createBearerCheck, createHttpLink, createHttpReceiver } from '../http/index.ts'
+import { createFailedTokens } from '../failed-tokens.ts'
+import {
+  type Bearer,
+  createBearerCheck,
+  createHttpLink,
+  createHttpReceiver,
+  jwtBearer,
+} from '../http/index.ts'
 import type { Link, LinkEvents } from '../link.ts'
-import type { PeerTerms } from '../peer.ts'
+import { MIN_JWT_SECRET_BYTES, type PeerLinkSettings, type PeerTerms } from '../peer.ts'
 
 export interface PeerLinksDeps {
   readonly clock: Clock
   readonly logger: Logger
   /** What a peer's link hands on. */
   readonly eventsOf: (peerId: string) => LinkEvents
+  /** The client's address, as limits count it; unless given, nobody is held back for wrong tokens. */
+  readonly addressOf?: (request: IncomingMessage) => string | undefined
   readonly btpLimits?: Partial<BtpLimits>
 }
 
@@ -23,16 +32,25 @@ interface OpenLink {
   readonly events: LinkEvents
 }
 
+type HttpLinkSettings = Extract<PeerLinkSettings, { kind: 'http' }>
+
 export type PeerLinks = ReturnType<typeof createPeerLinks>
 
-/** Shorter secrets than this cannot sign a JWT (RFC 7518, 3.2). */
-const MIN_JWT_SECRET_BYTES = 32
-
-export function createPeerLinks({ clock, logger, eventsOf, btpLimits = {} }: PeerLinksDeps) {
+export function createPeerLinks({
+  clock,
+  logger,
+  eventsOf,
+  addressOf = () => undefined,
+  btpLimits = {},
+}: PeerLinksDeps) {
   const open = new Map<string, OpenLink>()
   const byTokenHash = new Map<string, string>()
+  /** One count for both doors. */
+  const failedTokens = createFailedTokens({ clock })
   const btp = createBtpServer({
     authenticate: ({ token }) => byTokenHash.get(createHash('sha256').update(token).digest('hex')),
+    failedTokens,
+    addressOf,
     clock,
     logger,
     limits: btpLimits,
@@ -47,6 +65,7 @@ export function createPeerLinks({ clock, logger, eventsOf, btpLimits = {} }: Pee
       const known = open.get(peerId)
       return known?.terms.link.kind === 'http' ? known.events : undefined
     },
+    failedTokens,
     logger,
   })
 
@@ -88,8 +107,13 @@ export function createPeerLinks({ clock, logger, eventsOf, btpLimits = {} }: Pee
     if (link.kind === 'btp-server') return btp.addPeer(id, events)
     if (link.kind === 'btp-client')
       return connectBtp({ ...common, url: link.url, token: link.token, limits: btpLimits })
-    return createHttpLink({ ...common, url: link.url, bearer: () => link.token })
+    return createHttpLink({ ...common, url: link.url, bearer: bearerOf(link, clock) })
   }
+}
+
+function bearerOf({ token, jwtSubject }: HttpLinkSettings, clock: Clock): Bearer {
+  if (jwtSubject === undefined) return () => token
+  return jwtBearer({ secret: Buffer.from(token), subject: jwtSubject, clock })
 }
 
 function jwtSecretOf(terms: PeerTerms | undefined): Uint8Array | undefined {

@@ -1,8 +1,9 @@
 /** Terms of a peer as people give them and as the database keeps them: JSON, with amounts as decimal texts. */
 import { z } from 'zod'
 import { ASSETS, type Asset } from '../../kernel/index.ts'
+import { parseBtpUrl } from '../btp/index.ts'
 import { MAX_AMOUNT } from '../packet/index.ts'
-import type { PeerLinkSettings, PeerTerms } from '../peer.ts'
+import { MIN_JWT_SECRET_BYTES, type PeerLinkSettings, type PeerTerms } from '../peer.ts'
 
 const MAX_TOKEN_LENGTH = 500
 const MAX_URL_LENGTH = 1_000
@@ -17,18 +18,24 @@ const amount = z
   .transform(BigInt)
   .refine((value) => value <= MAX_LIMIT, 'is more than 64 bits hold')
 const token = z.string().min(1).max(MAX_TOKEN_LENGTH)
+/** What others call us: whatever their program takes for a name. */
+const jwtSubject = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible characters')
 const tokenHash = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex')
 const isPlainOnlyAtHome = (url: string): boolean =>
   /^(wss|https|btp\+wss):/.test(url) || /^[a-z+]+:\/\/(127\.|localhost[:/]|localhost$|\[::1\])/.test(url)
+const isBtpUrl = (url: string): boolean => parseBtpUrl(url).ok
+const isUrl = (url: string): boolean => URL.canParse(url)
 const btpUrl = z
   .string()
   .max(MAX_URL_LENGTH)
   .regex(/^(btp\+)?wss?:\/\/[^\s@]+$/, 'must be a ws:// or wss:// URL without a token in it')
+  .refine(isBtpUrl, 'is no URL')
   .refine(isPlainOnlyAtHome, 'must be encrypted (wss://) unless it is on this machine')
 const httpUrl = z
   .string()
   .max(MAX_URL_LENGTH)
   .regex(/^https?:\/\/[^\s@]+$/, 'must be an http:// or https:// URL without a token in it')
+  .refine(isUrl, 'is no URL')
   .refine(isPlainOnlyAtHome, 'must be encrypted (https://) unless it is on this machine')
 
 /** Names of assets; there is at least one. */
@@ -37,8 +44,23 @@ const assetNames = Object.keys(ASSETS) as [Asset, ...Asset[]]
 const linkSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('btp-client'), url: btpUrl, token }),
   z.strictObject({ kind: z.literal('btp-server'), tokenHash }),
-  z.strictObject({ kind: z.literal('http'), url: httpUrl, token, tokenHash }),
+  z.strictObject({
+    kind: z.literal('http'),
+    url: httpUrl,
+    token,
+    tokenHash,
+    jwtSubject: jwtSubject.optional(),
+  }),
 ])
+
+/** Not asked of what is kept: its token may have been lost. */
+const givenLinkSchema = linkSchema.refine(
+  (link) =>
+    link.kind !== 'http' ||
+    link.jwtSubject === undefined ||
+    Buffer.byteLength(link.token) >= MIN_JWT_SECRET_BYTES,
+  { path: ['token'], message: `must have at least ${MIN_JWT_SECRET_BYTES} bytes to sign JWTs with` },
+)
 
 const limitsSchema = z.strictObject({
   maxReceivable: amount.default(0n),
@@ -61,8 +83,7 @@ const settlementSchema = z
   .refine(({ threshold, target }) => target <= threshold, 'the target may not be above the threshold')
   .transform(({ rail, threshold, target }) => ({ rail, threshold, target }))
 
-/** What an operator gives to add a peer. */
-export const peerTermsSchema = z.strictObject({
+const storedTermsSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a–z, 0–9 and -'),
   relation: z.enum(['parent', 'peer', 'child']),
   asset: z.enum(assetNames),
@@ -72,9 +93,12 @@ export const peerTermsSchema = z.strictObject({
   exchangesRoutes: z.boolean().default(true),
 })
 
+/** What an operator gives to add a peer. */
+export const peerTermsSchema = storedTermsSchema.extend({ link: givenLinkSchema })
+
 /** What an operator changes of a peer. */
 export const peerPatchSchema = z.strictObject({
-  link: linkSchema.optional(),
+  link: givenLinkSchema.optional(),
   limits: limitsSchema.optional(),
   settlement: settlementSchema.optional(),
   exchangesRoutes: z.boolean().optional(),
@@ -98,8 +122,10 @@ export function storedTerms({ link, ...terms }: PeerTerms): StoredTerms {
 
 function partsOf(link: PeerLinkSettings) {
   if (link.kind === 'btp-server') return { kind: link.kind, token: undefined, hash: link.tokenHash }
-  const hash = link.kind === 'http' ? link.tokenHash : undefined
-  return { kind: link.kind, url: link.url, token: link.token, hash }
+  if (link.kind === 'btp-client')
+    return { kind: link.kind, url: link.url, token: link.token, hash: undefined }
+  const { tokenHash: hash, ...shown } = link
+  return { ...shown, hash }
 }
 
 /**
@@ -112,12 +138,10 @@ export function termsFrom(
   secrets: { readonly token: string | undefined; readonly tokenHash: string | undefined },
 ): PeerTerms {
   const kept = z.looseObject({ link: z.looseObject({ kind: z.string() }) }).parse(json)
-  const { kind, url } = kept.link
   const link = {
-    kind,
-    ...(url !== undefined && { url }),
+    ...kept.link,
     ...(secrets.token !== undefined && { token: secrets.token }),
     ...(secrets.tokenHash !== undefined && { tokenHash: secrets.tokenHash }),
   }
-  return peerTermsSchema.parse({ ...kept, link })
+  return storedTermsSchema.parse({ ...kept, link })
 }

@@ -1,8 +1,8 @@
 /** Who is paid within this node: the operator, and whoever has relay credit. STREAM and SPSP stand on it. */
 import type { Asset, Clock } from '../../kernel/index.ts'
 import type { AccountId } from '../../ledger/index.ts'
-import type { LocalReceiver } from '../connector/index.ts'
 import { ilpAssetOf } from '../ilp-asset.ts'
+import type { LocalReceiver } from '../local-receiver.ts'
 import { answerSpspQuery, type SpspRequest, type SpspResponse } from '../spsp/index.ts'
 import { createStreamServer, type StreamMoney } from '../stream/index.ts'
 

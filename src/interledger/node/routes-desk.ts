@@ -3,20 +3,23 @@ import { isIlpAddressPrefix } from '../packet/index.ts'
 import type { Route, RouteTable } from '../routing/index.ts'
 import type { RouteFacts, RoutesDesk } from './ilp-node.ts'
 import type { NodeStore } from './node-store.ts'
+import type { Turns } from './turns.ts'
 
 export interface RoutesDeskDeps {
   readonly table: RouteTable
   readonly store: NodeStore
   readonly hasPeer: (id: string) => boolean
   /** Takes over what the store holds. */
-  readonly reconfigure: () => Promise<Outcome<undefined, Refusal>>
+  readonly apply: () => Promise<Outcome<undefined, Refusal>>
+  /** Of changes of peers and routes. */
+  readonly turns: Turns
 }
 
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 1_000
 
 /** Routes as the operator sees them, and those that the operator sets. */
-export function createRoutesDesk({ table, store, hasPeer, reconfigure }: RoutesDeskDeps): RoutesDesk {
+export function createRoutesDesk({ table, store, hasPeer, apply, turns }: RoutesDeskDeps): RoutesDesk {
   return {
     list: async ({ limit = DEFAULT_PAGE, after } = {}) =>
       [...table.bestRoutes()]
@@ -24,18 +27,23 @@ export function createRoutesDesk({ table, store, hasPeer, reconfigure }: RoutesD
         .sort((a, b) => (a.prefix < b.prefix ? -1 : 1))
         .slice(0, Math.min(limit, MAX_PAGE))
         .map(factsOf),
-    add: async ({ prefix, peerId }, by) => {
-      if (!isIlpAddressPrefix(prefix)) return invalid(`${prefix} is no prefix of an ILP address`)
-      if (!hasPeer(peerId)) return refused({ code: 'NOT_FOUND', text: `there is no peer ${peerId}` })
-      await store.putRoute({ prefix, peerId }, by)
-      const done = await reconfigure()
-      return done.ok ? accepted({ prefix, peerId, source: 'static', path: [] }) : done
-    },
-    remove: async (prefix, by) => {
-      if (!(await store.removeRoute(prefix, by)))
-        return refused({ code: 'NOT_FOUND', text: `there is no route of yours to ${prefix || 'everything'}` })
-      return reconfigure()
-    },
+    add: ({ prefix, peerId }, by) =>
+      turns.ask(async () => {
+        if (!isIlpAddressPrefix(prefix)) return invalid(`${prefix} is no prefix of an ILP address`)
+        if (!hasPeer(peerId)) return refused({ code: 'NOT_FOUND', text: `there is no peer ${peerId}` })
+        await store.putRoute({ prefix, peerId }, by)
+        const done = await apply()
+        return done.ok ? accepted({ prefix, peerId, source: 'static', path: [] }) : done
+      }),
+    remove: (prefix, by) =>
+      turns.ask(async () => {
+        if (!(await store.removeRoute(prefix, by)))
+          return refused({
+            code: 'NOT_FOUND',
+            text: `there is no route of yours to ${prefix || 'everything'}`,
+          })
+        return apply()
+      }),
   }
 }
 

@@ -17,6 +17,8 @@ const FAULT = new OerFault('an OER reading was given up')
 
 /** Lengths of more than this many bytes describe more than anybody may send. */
 const MAX_LENGTH_BYTES = 3
+/** An integer of so many bytes is exactly a number, which is many times cheaper than a bigint. */
+const MAX_NUMBER_BYTES = 6
 
 /**
  * Reads a whole buffer with `read`. What is cut short, longer than said, or not canonical is refused with a text; views
@@ -83,6 +85,7 @@ export class OerReader {
     const bytes = this.varOctets()
     if (bytes.length === 0) return this.fail('an integer has no bytes')
     if (bytes.length > 8) return this.fail('an integer has more than 64 bits')
+    if (bytes.length <= MAX_NUMBER_BYTES) return BigInt(bytes.readUIntBE(0, bytes.length))
     let value = 0n
     for (const byte of bytes) value = (value << 8n) | BigInt(byte)
     return value
@@ -124,6 +127,7 @@ export function varOctetsLength(length: number): number {
 
 /** Bytes that the shortest form of an integer has, without the length before it; 0 has one. */
 function uintLength(value: bigint): number {
+  if (value <= 0xffn) return 1
   let length = 1
   for (let rest = value >> 8n; rest > 0n; rest >>= 8n) length++
   return length
@@ -194,6 +198,11 @@ export class OerWriter {
   varUint(value: bigint): this {
     const length = uintLength(value)
     this.uint8(length)
+    if (length === 8) return this.uint64(value)
+    if (length <= MAX_NUMBER_BYTES) {
+      this.#at = this.bytes.writeUIntBE(Number(value), this.#at, length)
+      return this
+    }
     for (let shift = BigInt(length - 1) * 8n; shift >= 0n; shift -= 8n)
       this.uint8(Number((value >> shift) & 0xffn))
     return this

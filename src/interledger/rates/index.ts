@@ -1,2 +1,2 @@
 /** The door of exchange rates. */
-export { type RateSettings, RateTable } from './rate-table.ts'
+export { type Exchange, type RateSettings, RateTable } from './rate-table.ts'

@@ -61,10 +61,10 @@ describe('for any prices and any spread,', () => {
     fc.assert(
       fc.property(priceList, spread, amount, asset, asset, (prices, spreadPpm, there, from, to) => {
         const [dear, fair] = [tableOf(prices, spreadPpm), tableOf(prices)]
-        const kept = dear.margin(there, from, to)
+        const { amountOut: out, marginAmount: kept } = dear.exchange(there, from, to)!
+        expect(out).toBe(dear.convert(there, from, to))
         expect(kept).toBeGreaterThanOrEqual(0n)
         expect(kept).toBeLessThanOrEqual(there)
-        const out = dear.convert(there, from, to)!
         expect(fair.convert(there - kept, from, to)!).toBeGreaterThanOrEqual(out)
         if (kept < there) expect(fair.convert(there - kept - 1n, from, to)!).toBeLessThan(out)
       }),
@@ -92,6 +92,7 @@ test('an asset without a price converts to nothing but itself', () => {
   const rates = tableOf({ BTC: '1' }, 500)
   expect(rates.convert(7n, 'msat', 'uakt')).toBeUndefined()
   expect(rates.largestSource(7n, 'uakt', 'msat')).toBeUndefined()
+  expect(rates.exchange(7n, 'msat', 'uakt')).toBeUndefined()
   expect(rates.convert(7n, 'uakt', 'uakt')).toBe(7n)
 })
 

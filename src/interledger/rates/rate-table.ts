@@ -24,6 +24,14 @@ interface Pair {
   readonly fair: Rate
 }
 
+/** What becomes of an amount that is converted. */
+export interface Exchange {
+  /** In the asset that it is converted to. */
+  readonly amountOut: bigint
+  /** Of the amount that came in, what stays with who converts. */
+  readonly marginAmount: bigint
+}
+
 const MILLION = 1_000_000
 /** Longer texts are no prices, and would only make every conversion slow. */
 const MAX_PRICE_LENGTH = 40
@@ -70,7 +78,7 @@ export class RateTable {
   convert(amount: bigint, from: Asset, to: Asset): bigint | undefined {
     if (from === to) return amount
     const rate = this.#pairs.get(from)?.get(to)?.asked
-    return rate && (amount * rate.numerator) / rate.denominator
+    return rate && converted(amount, rate)
   }
 
   /** The least amount of `from` that converts to `amountOut` units of `to` or more. */
@@ -87,16 +95,20 @@ export class RateTable {
   }
 
   /**
-   * Of `amount`, what spread and rounding keep when it is converted: what is left when its conversion is bought back
-   * without a spread. 0 between assets without a rate, and of an asset to itself.
+   * Converts `amount`, and says what spread and rounding keep of it: what is left when the outcome is bought back without
+   * a spread. Nothing is kept of an asset that is converted to itself.
    */
-  margin(amount: bigint, from: Asset, to: Asset): bigint {
-    const amountOut = this.convert(amount, from, to)
-    const fair = this.#pairs.get(from)?.get(to)?.fair
-    return from === to || amountOut === undefined || fair === undefined
-      ? 0n
-      : amount - leastSource(amountOut, fair)
+  exchange(amount: bigint, from: Asset, to: Asset): Exchange | undefined {
+    if (from === to) return { amountOut: amount, marginAmount: 0n }
+    const pair = this.#pairs.get(from)?.get(to)
+    if (pair === undefined) return undefined
+    const amountOut = converted(amount, pair.asked)
+    return { amountOut, marginAmount: amount - leastSource(amountOut, pair.fair) }
   }
+}
+
+function converted(amount: bigint, { numerator, denominator }: Rate): bigint {
+  return (amount * numerator) / denominator
 }
 
 function leastSource(amountOut: bigint, { numerator, denominator }: Rate): bigint {

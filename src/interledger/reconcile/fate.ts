@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { PacketAnswer, PacketIntent } from '../books.ts'
+import { isFulfilledBy } from '../is-fulfilled-by.ts'
 
 /** A packet that we sent to a peer and whose fate only the peer knows. */
 export interface Fate {
@@ -26,11 +26,7 @@ export type Verdict = 'pass-on' | 'book' | 'refuse' | 'end' | 'lie' | 'wait'
 export function judge(fate: Fate, answer: PacketAnswer): Verdict {
   if (answer.state === 'pending' || fate.state === 'giving-up' || fate.state === 'unwritten') return 'wait'
   if (answer.state === 'none') return 'end'
-  if (!fulfils(answer.fulfillment, fate.intent)) return 'lie'
+  if (!isFulfilledBy(fate.intent, answer.fulfillment)) return 'lie'
   if (fate.state === 'given-up') return 'refuse'
   return fate.isOfEarlierRun ? 'book' : 'pass-on'
-}
-
-function fulfils(fulfillment: Buffer, { executionCondition }: PacketIntent): boolean {
-  return createHash('sha256').update(fulfillment).digest().equals(executionCondition)
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../../platform/index.ts'
 import { createBackOff } from '../back-off.ts'
 import type { PacketAnswer, PacketIntent, PacketQuestion, RecoveryBooks } from '../books.ts'
 import type { Link } from '../link.ts'
+import { MUTE_MS } from '../packet-times.ts'
 import { type Fate, judge } from './fate.ts'
 import {
   decodeAcknowledgement,
@@ -22,6 +23,8 @@ export interface PeerFatesDeps {
   readonly logger: Logger
   /** The peer has forgotten what is older than this. */
   readonly horizonMs: number
+  /** This packet, for which nobody waited any more, was booked. */
+  readonly onBooked: (intent: PacketIntent) => void
 }
 
 /** Packets of one peer whose fate is asked for; of more the oldest that was given up is let go. Those that can still be
@@ -29,8 +32,6 @@ export interface PeerFatesDeps {
 const MAX_FATES = 20_000
 /** A fulfilment that comes later than so long before the incoming expiry does not reach upstream in time any more. */
 const PASS_ON_MS = 200
-/** So long behind its incoming expiry nobody upstream takes an answer to a packet, by any clock. */
-const MUTE_MS = 1_000
 const ASK_TIMEOUT_MS = 10_000
 const PAUSE = { minMs: 100, maxMs: 5_000 }
 /** However much is lost: what comes meanwhile is asked for together. */
@@ -91,10 +92,8 @@ export class PeerFates {
 
   /** Asks, unless nothing is to be asked or it is under way. */
   ask(): void {
-    if (this.#isStopped) return
-    this.#asking ??= this.#askAll().finally(() => {
-      this.#asking = undefined
-    })
+    if (this.#isStopped || this.#fates.size === 0) return
+    this.#asking ??= this.#askAll()
     this.#isNewsWaiting = true
     this.#wake()
   }
@@ -156,11 +155,18 @@ export class PeerFates {
   }
 
   async #askAll(): Promise<void> {
-    while (!this.#isStopped && this.#fates.size > 0) {
-      this.#isNewsWaiting = false
-      const isProgress = this.#deps.link()?.isConnected === true && (await this.#askPage())
-      if (isProgress) this.#backOff.reset()
-      if (this.#fates.size > 0) await this.#pause()
+    // What else is lost in this turn of the event loop is asked for together.
+    await Promise.resolve()
+    try {
+      while (!this.#isStopped && this.#fates.size > 0) {
+        this.#isNewsWaiting = false
+        const isProgress = this.#deps.link()?.isConnected === true && (await this.#askPage())
+        if (isProgress) this.#backOff.reset()
+        if (this.#fates.size > 0) await this.#pause()
+      }
+    } finally {
+      // Nothing comes between the last look and this: who is lost a moment later is asked for by another round.
+      this.#asking = undefined
     }
   }
 
@@ -222,6 +228,7 @@ export class PeerFates {
     try {
       await this.#deps.books.fulfil(fate.intent, fulfillment)
       this.#forget(fate)
+      this.#deps.onBooked(fate.intent)
     } catch (err) {
       // The books are closed: the next run asks again.
       this.#deps.logger.warn({ err, peerId: this.#deps.peerId }, 'interledger.reconcile_failed')

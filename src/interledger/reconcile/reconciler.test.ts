@@ -6,11 +6,14 @@ import { testDatabase } from '../../platform/database/testing/index.ts'
 import { fulfillmentOf, type TestBooks, testBooks, testPacket } from '../books/testing/test-books.ts'
 import type { PacketIntent } from '../books.ts'
 import { createReconciler, RECONCILE_PROTOCOL, type Reconciler } from './index.ts'
+import { decodeAnswers, encodePacketList } from './messages.ts'
 
 /** One side of the link between payer and payee. */
 interface Side {
   readonly run: TestBooks
   readonly reconciler: Reconciler
+  /** What it was told that was booked, by peer. */
+  readonly told: Map<string, bigint>
 }
 
 const PATIENCE = { timeout: 10_000, interval: 10 }
@@ -56,15 +59,17 @@ async function begin(index: 0 | 1): Promise<Side> {
       return isLinkUp ? payee.reconciler.answer('payer', data) : Promise.resolve(undefined)
     },
   }
+  const told: Side['told'] = new Map()
   const reconciler = createReconciler({
     books: run.books,
     linkOf: () => link,
     maxLossPerDay: () => maxLossPerDay,
+    onBooked: (peerId, change) => told.set(peerId, (told.get(peerId) ?? 0n) + change),
     clock,
     logger: pino({ level: 'silent' }),
   })
   reconciler.start()
-  return { run, reconciler }
+  return { run, reconciler, told }
 }
 
 async function end({ run, reconciler }: Side): Promise<void> {
@@ -123,6 +128,8 @@ test.each([false, true])(
     }
     linkOpens()
     await expectOwed(0n, 99n)
+    expect(payee.told).toEqual(new Map([['payer', -99n]]))
+    expect(payer.told).toEqual(new Map())
   },
 )
 
@@ -133,6 +140,38 @@ test('what the payer did not book because it crashed counts, however late', asyn
   payer = await begin(0)
   linkOpens()
   await expectOwed(99n, 0n)
+  expect(payer.told).toEqual(new Map([['bob', -99n]]))
+  expect(payee.told).toEqual(new Map())
+})
+
+test('a payee whose database errs says nothing that is final, and is still taken for one that speaks the protocol', async () => {
+  await fulfillIsLost()
+  const errs = vi.spyOn(payee.run.books, 'answersFor').mockRejectedValue(new Error('the database is away'))
+  const asked = [{ id: packet.id, expiresAtMs: packet.outgoingExpiresAtMs }]
+  const answer = await payee.reconciler.answer(
+    'payer',
+    encodePacketList({ type: 'question', packets: asked }),
+  )
+  expect(decodeAnswers(answer!, 1)).toEqual({ ok: true, value: [{ state: 'pending' }] })
+  const learned = payer.reconciler.lost(packet)
+  clock.advanceSeconds(31)
+  expect(await learned).toBeUndefined()
+  errs.mockClear()
+  linkOpens()
+  await vi.waitFor(() => expect(errs.mock.calls.length).toBeGreaterThan(4), PATIENCE)
+  expect(payer.reconciler.unresolved).toBe(1)
+  errs.mockRestore()
+  await expectOwed(0n, 99n)
+})
+
+test('what is lost at the moment when the last question is done is asked for too', async () => {
+  linkOpens()
+  for (let turns = 0; turns < 40; turns++) {
+    expect(await payer.reconciler.lost(testPacket(2 * turns))).toBeUndefined()
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    // Nobody asks for it again but who has just finished.
+    expect(await payer.reconciler.lost(testPacket(2 * turns + 1))).toBeUndefined()
+  }
 })
 
 test('a payee that has given away as much as it may insists, and neither side asks for ever', async () => {

@@ -1,7 +1,7 @@
 import { AppError, type Clock } from '../../kernel/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import { ANSWER_HORIZON_MS } from '../books/index.ts'
-import type { PacketIntent, PacketParty, RecoveryBooks } from '../books.ts'
+import type { PacketAnswer, PacketIntent, PacketParty, RecoveryBooks } from '../books.ts'
 import type { Link } from '../link.ts'
 import { decodePacketList, encodeAcknowledgement, encodeAnswers, type PacketList } from './messages.ts'
 import { PeerFates } from './peer-fates.ts'
@@ -12,6 +12,11 @@ export interface ReconcilerDeps {
   readonly linkOf: (peerId: string) => Pick<Link, 'ask' | 'isConnected'> | undefined
   /** What a peer may refuse within a day because it came too late, in its asset. We stand by the rest: it is owed. */
   readonly maxLossPerDay: (peerId: string) => bigint
+  /**
+   * Told what reconciliation has booked on a peer's account, when it is durable: by so much the peer owes us more. Absent:
+   * nobody keeps balances in memory.
+   */
+  readonly onBooked?: (peerId: string, change: bigint) => void
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -99,15 +104,21 @@ class Reconciling implements Reconciler {
     const { books, logger, maxLossPerDay } = this.#deps
     try {
       if (type === 'question') return encodeAnswers(await books.answersFor(peerId, packets))
-      const isSettled = await books.writeOff(peerId, packets, maxLossPerDay(peerId))
+      const { isSettled, amount } = await books.writeOff(peerId, packets, maxLossPerDay(peerId))
+      if (amount > 0n) this.#deps.onBooked?.(peerId, -amount)
       const kept = isSettled.filter((settled) => !settled).length
       logger.warn({ peerId, packets: packets.length, kept }, 'interledger.fulfilments_refused')
       return encodeAcknowledgement(isSettled)
     } catch (err) {
-      // The peer asks again.
       logger.warn({ err, peerId }, 'interledger.reconcile_failed')
-      return undefined
+      // Either way the peer asks again; but one that gets no answer takes us for a node that does not know the protocol.
+      return type === 'question' ? encodeAnswers(packets.map(stillPending)) : undefined
     }
+  }
+
+  #noteBooked({ from, to, incomingAmount, outgoingAmount }: PacketIntent): void {
+    if (from.kind === 'peer') this.#deps.onBooked?.(from.peerId, incomingAmount)
+    if (to.kind === 'peer') this.#deps.onBooked?.(to.peerId, -outgoingAmount)
   }
 
   #fatesOf(peerId: string): PeerFates {
@@ -115,7 +126,15 @@ class Reconciling implements Reconciler {
     if (known !== undefined) return known
     const { books, clock, logger, linkOf } = this.#deps
     const link = () => linkOf(peerId)
-    const fates = new PeerFates({ peerId, books, link, clock, logger, horizonMs: ANSWER_HORIZON_MS })
+    const fates = new PeerFates({
+      peerId,
+      books,
+      link,
+      clock,
+      logger,
+      horizonMs: ANSWER_HORIZON_MS,
+      onBooked: (intent) => this.#noteBooked(intent),
+    })
     this.#peers.set(peerId, fates)
     return fates
   }
@@ -124,6 +143,11 @@ class Reconciling implements Reconciler {
     clearInterval(this.#sweepTimer)
     await Promise.all([...this.#peers.values()].map((fates) => fates.stop()))
   }
+}
+
+/** True of every packet, whatever becomes known of it later. */
+function stillPending(): PacketAnswer {
+  return { state: 'pending' }
 }
 
 /** Only a packet that was sent to a peer can be lost. */

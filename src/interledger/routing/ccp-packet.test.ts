@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { peerRequest } from '../ildcp/index.ts'
 import { encodeIlpPacket } from '../packet/index.ts'
+import { damaged, seededRandom } from '../packet/testing/index.ts'
 import {
   CCP_CONTROL,
   CCP_UPDATE,
@@ -152,6 +153,33 @@ test('bytes of any kind, and good ones that were damaged, are read or refused', 
       expect(typeof decodeCcpControl(Buffer.from(bytes)).ok).toBe('boolean')
     }),
   )
+})
+
+test('twenty thousand damaged updates and questions are read or refused, and what is read can be written again', () => {
+  const seed = 37
+  const random = seededRandom(seed)
+  const updates = fc
+    .sample(anyUpdate, { numRuns: 200, seed })
+    .map(encodeCcpUpdate)
+    .filter((bytes) => bytes.length < 600)
+  const question = encodeCcpControl({
+    mode: 'sync',
+    tableId: 'ab'.repeat(16),
+    epoch: 5,
+    features: ['a', 'b'],
+  })
+  let read = 0
+  for (let index = 0; index < 20_000; index++) {
+    const input = damaged(updates[index % updates.length]!, random)
+    const told = decodeCcpUpdate(input)
+    if (told.ok && !decodeCcpUpdate(encodeCcpUpdate(told.value)).ok)
+      expect.fail(`${input.toString('hex')} (seed ${seed})`)
+    const asked = decodeCcpControl(damaged(question, random))
+    if (asked.ok && !decodeCcpControl(encodeCcpControl(asked.value)).ok)
+      expect.fail(`a question (seed ${seed}, ${index})`)
+    if (told.ok) read++
+  }
+  expect(read).toBeGreaterThan(200)
 })
 
 test('updates beyond the bounds are refused', () => {

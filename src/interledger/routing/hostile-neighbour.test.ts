@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { peerRequest } from '../ildcp/index.ts'
 import type { PeerRelation } from '../peer.ts'
 import { CCP_CONTROL, CCP_UPDATE, type CcpUpdate, encodeCcpUpdate } from './ccp-packet.ts'
-import { routeTo, TABLE, testExchange } from './testing/test-exchange.ts'
+import { FIRST_UPDATE, routeTo, TABLE, testExchange } from './testing/test-exchange.ts'
 
 const RELATIONS = { peer: 'peer', other: 'peer', parent: 'parent', kid: 'child' } as const
 const STATIC = { prefix: 'g.static', peerId: 'other' }
@@ -141,6 +141,27 @@ test('when the table is full, who tells more is rejected with T03, and who tells
   expect(node.table.size).toBe(4)
 })
 
+test('a route that the table has no room for is not acknowledged: T03, and told again it is learned', () => {
+  const node = testExchange({ relations: { peer: 'peer', other: 'peer' }, limits: { maxRoutes: 4 } })
+  // Heard and not learned, so that they take no room.
+  expect(node.tell({ newRoutes: [routeTo('g.us.a'), routeTo('g.us.b')] })).toMatchObject({ code: 'F00' })
+  const others = { speaker: 'g.other', newRoutes: [routeTo('g.c'), routeTo('g.d')] }
+  expect(node.tell(others, 'other').type).toBe('fulfill')
+  const swapped = {
+    newRoutes: [routeTo('g.a'), routeTo('g.b')],
+    withdrawn: ['g.us.a', 'g.us.b'],
+    fromEpoch: 1,
+    toEpoch: 2,
+    currentEpoch: 2,
+  }
+  expect(node.tell(swapped)).toMatchObject({ type: 'reject', code: 'T03' })
+  expect(node.table.size).toBe(4)
+  expect(node.exchange.facts().find(({ peerId }) => peerId === 'peer')).toMatchObject({ learned: 1 })
+  expect(node.tell({ speaker: 'g.other', withdrawn: ['g.d'], fromEpoch: 1 }, 'other').type).toBe('fulfill')
+  expect(node.tell(swapped).type).toBe('fulfill')
+  expect(node.table.learnedFrom('peer')).toBe(2)
+})
+
 test('packets that are no request between neighbours are rejected, each with its code', () => {
   const node = withNeighbours()
   const nowMs = node.clock.nowMs()
@@ -190,19 +211,8 @@ test('who says it knows epochs that never were is told F00', async () => {
 test('a hostile update of the largest size is decided about in one go and leaves nothing behind', () => {
   const node = testExchange()
   const newRoutes = Array.from({ length: 600 }, (_, index) => routeTo(`g.us.${index}`))
-  expect(encodeCcpUpdate({ ...EMPTY, newRoutes }).length).toBeGreaterThan(30_000)
+  expect(encodeCcpUpdate({ ...FIRST_UPDATE, newRoutes }).length).toBeGreaterThan(30_000)
   expect(node.tell({ newRoutes })).toMatchObject({ code: 'F00' })
   expect(node.table.learnedFrom('peer')).toBe(0)
   expect([...node.table.bestRoutes()].map(({ prefix }) => prefix)).toEqual(['g.us'])
 })
-
-const EMPTY: CcpUpdate = {
-  tableId: TABLE,
-  currentEpoch: 1,
-  fromEpoch: 0,
-  toEpoch: 1,
-  holdDownMs: 45_000,
-  speaker: 'g.peer',
-  newRoutes: [],
-  withdrawn: [],
-}

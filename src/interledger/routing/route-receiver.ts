@@ -5,7 +5,7 @@ import type { LinkAnswer } from '../link.ts'
 import { ILP_ERRORS, type IlpPrepare, isInPrefix } from '../packet/index.ts'
 import { CCP_CONTROL, type CcpRoute, type CcpUpdate, encodeCcpControl, NO_TABLE } from './ccp-packet.ts'
 import type { Hearer } from './export-policy.ts'
-import { type ImportRules, judgeRoute } from './import-policy.ts'
+import { type ImportRules, judgeRoute, type Verdict } from './import-policy.ts'
 import type { RouteTable } from './route-table.ts'
 
 export interface RouteReceiverDeps {
@@ -23,6 +23,14 @@ interface Heard {
   readonly route: Pick<CcpRoute, 'prefix' | 'path' | 'auth'>
   /** Of another table than the neighbour's present one: forgotten when that is told to its end. */
   readonly tableId: string
+}
+
+/** What became of an update's routes. */
+interface Replaced {
+  /** Why routes are not taken, one reason for each. */
+  readonly refused: readonly string[]
+  /** Routes that the table has no room for. */
+  readonly unplaced: number
 }
 
 /**
@@ -102,7 +110,8 @@ export class RouteReceiver {
 
   /**
    * Learns what an update says. A fault that concerns the whole (F00: epochs that make no sense or leave a gap, a speaker
-   * who is somebody else, too many routes; T03: our table is full; T00: we have no address yet) changes nothing. Single
+   * who is somebody else, too many routes; T03: our table is full; T00: we have no address yet) changes nothing. Routes
+   * that turn out to have no room in the table (T03) count as not told: the rest is learned, and the epoch stays. Single
    * routes that this neighbour must not tell (F00) are left out, and the rest is learned: a neighbour whose neighbour lies
    * should not lose everything, and is told nevertheless.
    */
@@ -118,9 +127,15 @@ export class RouteReceiver {
     if (lack !== undefined) return lack
     this.#heardFrom(update)
     if (isOld) return undefined
+    const { refused, unplaced } = this.#replace(heard)
+    // Not known then: the neighbour has to tell it again.
+    if (unplaced > 0) return tableFull()
     this.#tableId = update.tableId
     this.#epoch = update.toEpoch
-    return this.#replace(heard)
+    const [reason] = refused
+    if (reason === undefined) return undefined
+    this.#noteRefused(refused.length, reason)
+    return badRequest(`${refused.length} of your routes are not taken: ${reason}`)
   }
 
   async #ask(nowMs: number): Promise<void> {
@@ -192,7 +207,7 @@ export class RouteReceiver {
     }
     const isMore = heard.size > this.#heard.size
     if (!isMore || table.size - table.learnedFrom(peer.id) + heard.size <= table.maxRoutes) return undefined
-    return { code: ILP_ERRORS.CONNECTOR_BUSY, text: 'our table of routes is full' }
+    return tableFull()
   }
 
   #heardFrom({ holdDownMs }: CcpUpdate): void {
@@ -202,20 +217,19 @@ export class RouteReceiver {
     this.#askMs = NEVER
   }
 
-  #replace(heard: ReadonlyMap<string, Heard>): PeerRequestFault | undefined {
+  #replace(heard: ReadonlyMap<string, Heard>): Replaced {
     const before = this.#heard
     this.#heard = heard
     for (const prefix of before.keys()) if (!heard.has(prefix)) this.#learn(prefix)
-    const reasons: string[] = []
+    const refused: string[] = []
+    let unplaced = 0
     for (const [prefix, entry] of heard) {
       if (before.get(prefix) === entry) continue
-      const reason = this.#learn(prefix)
-      if (reason !== undefined) reasons.push(reason)
+      const verdict = this.#learn(prefix)
+      if (verdict === 'unplaced') unplaced += 1
+      else if (verdict?.is === 'refused') refused.push(verdict.reason)
     }
-    const [reason] = reasons
-    if (reason === undefined) return undefined
-    this.#noteRefused(reasons.length, reason)
-    return badRequest(`${reasons.length} of your routes are not taken: ${reason}`)
+    return { refused, unplaced }
   }
 
   #noteRefused(count: number, reason: string): void {
@@ -226,15 +240,18 @@ export class RouteReceiver {
     logger.warn({ peerId: peer.id, routes: count, reason }, 'interledger.routes_refused')
   }
 
-  /** Brings the table in line with what was heard of a prefix. Returns why that is refused, if it is. */
-  #learn(prefix: string): string | undefined {
+  /** Brings the table in line with what was heard of a prefix. `unplaced`: it has no room for that. */
+  #learn(prefix: string): Verdict | 'unplaced' | undefined {
     const { peer, table } = this.#deps
     const rules = this.#deps.rules()
     const route = this.#heard.get(prefix)?.route
     const verdict = route === undefined || rules === undefined ? undefined : judgeRoute(route, peer, rules)
-    if (route === undefined || verdict?.is !== 'learned') table.forget(peer.id, prefix)
-    else table.learn({ source: 'learned', peerId: peer.id, relation: peer.relation, ...route })
-    return verdict?.is === 'refused' ? verdict.reason : undefined
+    if (route === undefined || verdict?.is !== 'learned') {
+      table.forget(peer.id, prefix)
+      return verdict
+    }
+    const learned = { source: 'learned', peerId: peer.id, relation: peer.relation, ...route } as const
+    return table.learn(learned) ? verdict : 'unplaced'
   }
 
   #forgetAll(): void {
@@ -248,4 +265,8 @@ export class RouteReceiver {
 
 function badRequest(text: string): PeerRequestFault {
   return { code: ILP_ERRORS.BAD_REQUEST, text }
+}
+
+function tableFull(): PeerRequestFault {
+  return { code: ILP_ERRORS.CONNECTOR_BUSY, text: 'our table of routes is full' }
 }

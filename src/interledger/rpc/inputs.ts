@@ -8,7 +8,12 @@ import {
   MAX_PATH_LENGTH,
 } from '../../ledger/index.ts'
 import { peerPatchSchema, peerTermsSchema } from '../node/index.ts'
-import { isIlpAddressPrefix, MAX_ADDRESS_LENGTH, MAX_AMOUNT as MAX_PACKET_AMOUNT } from '../packet/index.ts'
+import {
+  isIlpAddress,
+  isIlpAddressPrefix,
+  MAX_ADDRESS_LENGTH,
+  MAX_AMOUNT as MAX_PACKET_AMOUNT,
+} from '../packet/index.ts'
 
 const MAX_RECEIVER_LENGTH = 1_000
 const MAX_PAGE = 1_000
@@ -27,7 +32,8 @@ const path = z
     'must be the path of an account like assets/peer/bob',
   )
 const name = z.string().regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a–z, 0–9 and -')
-const party = z.string().regex(/^[A-Za-z0-9._~:-]{1,100}$/, 'must be the name of a party')
+/** Its kind, and the segment of account paths that it is among them. */
+const party = z.string().regex(/^[a-z0-9-]{1,40}\/[a-z0-9._~-]{1,100}$/, 'must be a party like peer/bob')
 const channelId = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be the name of a channel')
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in hex')
 const packetAmount = z.bigint().min(1n).max(MAX_PACKET_AMOUNT)
@@ -37,6 +43,7 @@ const claimed = z
   .bigint()
   .min(0n)
   .max(2n ** 256n)
+const key = z.string().min(1).max(MAX_KEY_LENGTH)
 const atMs = z.int().min(0)
 const limit = z.int().min(1).max(MAX_PAGE)
 const binding = z.strictObject({ relay: hex32, eventId: hex32 })
@@ -93,10 +100,11 @@ export const channelInput = z.strictObject(channel)
 export const channelsInput = z.strictObject({ rail: name.optional(), party: party.optional() }).optional()
 export const openChannelInput = z.strictObject({
   party,
+  key,
   amount: moved,
   challengeMs: z.int().min(1).max(MAX_CHALLENGE_MS).optional(),
 })
-export const settleInput = z.strictObject({ party, amount: moved.optional() })
+export const settleInput = z.strictObject({ party, key, amount: moved.optional() })
 export const verifyInput = z.strictObject({ ...signed, binding: binding.optional() })
 export const recordInput = z.strictObject({
   ...signed,
@@ -106,9 +114,13 @@ export const recordInput = z.strictObject({
 export const claimAllInput = z.strictObject({ rail: name.optional() }).optional()
 export const quoteInput = z.strictObject(payment).refine(hasOneAmount, ONE_AMOUNT)
 export const payInput = z
-  .strictObject({ ...payment, key: z.string().min(1).max(MAX_KEY_LENGTH), from: path.optional() })
+  .strictObject({ ...payment, key, from: path.optional() })
   .refine(hasOneAmount, ONE_AMOUNT)
+export const paymentInput = z.strictObject({ key })
 export const peerInput = z.strictObject({ id: name })
+export const pingInput = z.strictObject({
+  destination: z.string().max(MAX_ADDRESS_LENGTH).refine(isIlpAddress, 'must be an ILP address'),
+})
 export const newPeerInput = peerTermsSchema
 export const peerChangeInput = z.strictObject({ id: name, change: peerPatchSchema })
 const prefix = z

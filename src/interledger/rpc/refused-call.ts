@@ -2,7 +2,7 @@
 import { TRPCError } from '@trpc/server'
 import type { DefaultErrorShape } from '@trpc/server/unstable-core-do-not-import'
 import { ZodError } from 'zod'
-import type { Outcome, Refusal } from '../../kernel/index.ts'
+import { type Outcome, type Refusal, RefusedError } from '../../kernel/index.ts'
 
 type TrpcCode = TRPCError['code']
 
@@ -12,6 +12,7 @@ const TRPC_CODES: ReadonlyMap<string, TrpcCode> = new Map([
   ['UNKNOWN_CHANNEL', 'NOT_FOUND'],
   ['UNKNOWN_PARTY', 'NOT_FOUND'],
   ['CONFLICT', 'CONFLICT'],
+  ['KEY_REUSED', 'CONFLICT'],
   ['UNDER_WAY', 'CONFLICT'],
   ['INVALID', 'BAD_REQUEST'],
   ['OUT_OF_RANGE', 'BAD_REQUEST'],
@@ -51,7 +52,7 @@ export function granted<T>(outcome: Outcome<T, Refusal>): T {
 /** Is there something in the error that the operator should read? */
 export function isFault(error: TRPCError): boolean {
   if (error instanceof RefusedCall) return error.cause !== undefined
-  return error.code === 'INTERNAL_SERVER_ERROR'
+  return error.code === 'INTERNAL_SERVER_ERROR' && !(error.cause instanceof RefusedError)
 }
 
 /** The formatter of the router: `data.refusal` is there in every error. */
@@ -66,6 +67,7 @@ export function errorShape({ shape, error }: { shape: DefaultErrorShape; error: 
 
 function refusalIn(error: TRPCError): Refusal {
   if (error instanceof RefusedCall) return error.refusal
+  if (error.cause instanceof RefusedError) return error.cause.refusal
   if (error.cause instanceof ZodError && error.code === 'BAD_REQUEST') {
     return { code: 'INVALID', text: textOf(error.cause) }
   }

@@ -4,7 +4,7 @@ import { AppError } from '../../kernel/index.ts'
 import type { Settlement } from '../../settlement/index.ts'
 import { type IlpClient, refusalOf, type SettlementDesk } from './index.ts'
 import { ACCOUNT } from './testing/memory-books.ts'
-import { GOOD_SIGNATURE } from './testing/memory-settlement.ts'
+import { GOOD_SIGNATURE, PARTY } from './testing/memory-settlement.ts'
 import {
   ACTOR,
   createTestDesk,
@@ -62,6 +62,15 @@ describe.each(['over a socket', 'in process'])('%s', (where) => {
     expect(under.desk.memory.done[0]).toEqual({ by: ACTOR, what: 'add bob' })
   })
 
+  test('an address is pinged, and one that nobody leads to is refused', async () => {
+    const { peers } = under.client
+    expect(await peers.ping.query({ destination: 'test.far' })).toEqual({
+      tookMs: 1.5,
+      answer: 'F06 test.memory',
+    })
+    expect((await refusalOfCall(peers.ping.query({ destination: 'g.nowhere' }))).code).toBe('INVALID')
+  })
+
   test('routes are added, paged and removed', async () => {
     const { routes } = under.client
     await routes.add.mutate({ prefix: 'g.a', peerId: 'bob' })
@@ -79,23 +88,28 @@ describe.each(['over a socket', 'in process'])('%s', (where) => {
     const paid = await payment.pay.mutate({ key: 'k', to, asset: 'msat', deliver: 5n, maxSend: 6n })
     expect(paid).toMatchObject({ state: 'done', delivered: 5n })
     expect(await payment.pay.mutate({ key: 'k', to, asset: 'msat', send: 9n })).toEqual(paid)
+    expect(await payment.show.query({ key: 'k' })).toEqual(paid)
+    expect((await refusalOfCall(payment.show.query({ key: 'never' }))).code).toBe('NOT_FOUND')
     expect(await payment.getRoutingStats.query()).toEqual(await under.desk.desk.node.stats())
   })
 
   test('channels are opened, settled, shown without their best claim, and closed', async () => {
     const { settlement, payment } = under.client
-    expect(await settlement.openChannel.mutate({ party: 'bob', amount: 2n ** 200n })).toEqual({
-      key: 'open-channel-1',
-    })
-    const [channel] = await settlement.listChannels.query({ party: 'bob' })
+    const opening = { party: PARTY, key: 'c', amount: 2n ** 200n }
+    expect(await settlement.openChannel.mutate(opening)).toEqual({ key: 'open-channel-1' })
+    expect(await settlement.openChannel.mutate(opening)).toEqual({ key: 'open-channel-1' })
+    const [channel, ...others] = await settlement.listChannels.query({ party: PARTY })
+    expect(others).toEqual([])
     expect(channel).toMatchObject({ id: 'channel-1', deposit: 2n ** 200n, state: 'open' })
     expect(channel).not.toHaveProperty('best')
-    expect(await settlement.listChannels.query({ party: 'eve' })).toEqual([])
-    expect(await settlement.settle.mutate({ party: 'bob' })).toEqual({
-      by: 'order',
-      key: 'order-1',
-      amount: 7n,
+    expect(await settlement.listChannels.query({ party: 'peer/eve' })).toEqual([])
+    const settling = { party: PARTY, key: 's' }
+    expect(await settlement.settle.mutate(settling)).toEqual({ by: 'order', key: 'order-1', amount: 7n })
+    expect(await settlement.settle.mutate(settling)).toEqual({ by: 'order', key: 'order-1', amount: 7n })
+    expect(await settlement.settle.mutate({ ...settling, key: 't', amount: 3n })).toMatchObject({
+      amount: 3n,
     })
+    expect(under.desk.settlement.paid).toEqual([7n, 3n])
     await settlement.closeChannel.mutate({ rail: 'stub', id: 'channel-1' })
     expect(await payment.getChannelState.query({ rail: 'stub', id: 'channel-1' })).toMatchObject({
       state: 'closing',
@@ -104,7 +118,7 @@ describe.each(['over a socket', 'in process'])('%s', (where) => {
 
   test('a claim is verified, recorded once, credited and brought home', async () => {
     const { settlement, payment } = under.client
-    await settlement.openChannel.mutate({ party: 'bob', amount: 100n })
+    await settlement.openChannel.mutate({ party: PARTY, key: 'c', amount: 100n })
     const binding = { relay: RELAY, eventId: EVENT }
     const claim = {
       rail: 'stub',
@@ -203,13 +217,14 @@ describe.each(['over a socket', 'in process'])('%s', (where) => {
       text: 'there is a peer bob',
     })
     expect((await refusalOfCall(peers.pause.mutate({ id: 'eve' }))).code).toBe('NOT_FOUND')
-    expect((await refusalOfCall(settlement.settle.mutate({ party: 'eve' }))).code).toBe('UNKNOWN_PARTY')
+    const toEve = settlement.settle.mutate({ party: 'peer/eve', key: 's' })
+    expect((await refusalOfCall(toEve)).code).toBe('UNKNOWN_PARTY')
     const nowhere = payment.getChannelState.query({ rail: 'stub', id: 'none' })
     expect((await refusalOfCall(nowhere)).code).toBe('UNKNOWN_CHANNEL')
   })
 
   test('an input that is none is refused before anybody is asked, and says where', async () => {
-    const { payment, ledger, routes, peers } = under.client
+    const { payment, ledger, routes, peers, settlement } = under.client
     const to = '$example.com/alice'
     const wrong = [
       payment.pay.mutate({ key: 'k', to, asset: 'msat' }),
@@ -219,6 +234,10 @@ describe.each(['over a socket', 'in process'])('%s', (where) => {
       ledger.getBalance.query({ path: 'nowhere/bob', asset: 'msat' }),
       ledger.getTransfers.query({ ...ACCOUNT, limit: 1_001 }),
       routes.add.mutate({ prefix: 'g..a', peerId: 'bob' }),
+      peers.ping.query({ destination: 'test' }),
+      payment.show.query({ key: '' }),
+      settlement.settle.mutate({ party: 'bob', key: 's' }),
+      settlement.openChannel.mutate({ party: PARTY, key: '', amount: 1n }),
       peers.add.mutate({ ...BOB, link: { ...BOB.link, url: 'http://bob.example' } }),
       // @ts-expect-error A setting that there is not.
       peers.pause.mutate({ id: 'bob', silently: true }),

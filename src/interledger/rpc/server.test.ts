@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
-import { AppError } from '../../kernel/index.ts'
+import { AppError, systemClock } from '../../kernel/index.ts'
 import { connectIlp, createRpcServer, type RpcLimits, refusalOf } from './index.ts'
 import { ACCOUNT } from './testing/memory-books.ts'
 import { createTestDesk, listening, startTestRpc, type TestRpc, TOKEN } from './testing/rig.ts'
@@ -141,10 +141,20 @@ describe('who may call', () => {
     expect(await statusOf(rpc.socket('', BEARER))).toBe(503)
   })
 
+  test('who shows wrong tokens is held back, by address', async () => {
+    const { rpc } = await start()
+    const from = (address: string, token: string) => ({ 'x-from': address, authorization: `Bearer ${token}` })
+    for (let guess = 0; guess < 20; guess++)
+      expect(await statusOf(rpc.socket('', from('1.2.3.4', `wrong-${guess}`)))).toBe(401)
+    expect(await statusOf(rpc.socket('', from('1.2.3.4', TOKEN)))).toBe(401)
+    await once(rpc.socket('', from('5.6.7.8', TOKEN)), 'open')
+  })
+
   test('a token that can be guessed stops the start', () => {
     const { desk, logger } = createTestDesk()
     const tokens = [{ token: TOKEN.slice(1), actor: { actor: 'x', role: 'owner' } }]
-    expect(() => createRpcServer({ desk, logger, tokens })).toThrow(AppError)
+    const deps = { desk, logger, tokens, clock: systemClock, addressOf: () => undefined }
+    expect(() => createRpcServer(deps)).toThrow(AppError)
   })
 
   test('no token is in the log', async () => {

@@ -2,7 +2,9 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Clock } from '../../kernel/index.ts'
 import type { Logger } from '../../platform/index.ts'
+import { createFailedTokens, type FailedTokens } from '../failed-tokens.ts'
 import type { IlpActor } from '../node/index.ts'
 import type { RpcDesk } from './builder.ts'
 import { serveConnection } from './connection.ts'
@@ -17,6 +19,9 @@ export interface RpcServerDeps {
   readonly desk: RpcDesk
   /** Without any, nobody is let in. */
   readonly tokens: readonly RpcToken[]
+  /** The client's address, as limits count it; undefined when it is not known. */
+  readonly addressOf: (request: IncomingMessage) => string | undefined
+  readonly clock: Clock
   readonly logger: Logger
   readonly limits?: Partial<RpcLimits>
 }
@@ -43,6 +48,7 @@ class Server implements RpcServer {
   readonly #deps: RpcServerDeps
   readonly #limits: RpcLimits
   readonly #tokens: RpcTokens
+  readonly #failedTokens: FailedTokens
   readonly #router = createIlpRouter()
   readonly #sockets: WebSocketServer
   readonly #strangers = new Set<WebSocket>()
@@ -52,6 +58,7 @@ class Server implements RpcServer {
     this.#deps = deps
     this.#limits = { ...DEFAULT_RPC_LIMITS, ...deps.limits }
     this.#tokens = new RpcTokens(deps.tokens)
+    this.#failedTokens = createFailedTokens(deps)
     this.#sockets = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
@@ -64,7 +71,7 @@ class Server implements RpcServer {
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const actor = this.#tokens.actorOf(bearerOf(request.headers.authorization))
+    const actor = this.#actorOf(bearerOf(request.headers.authorization), request)
     const refusal = this.#refusalOf(request, actor)
     if (refusal === undefined) this.#upgrade(request, socket, head, actor)
     else refuseUpgrade(socket, refusal)
@@ -83,6 +90,14 @@ class Server implements RpcServer {
     return this.#strangers.size >= this.#limits.maxStrangers ? 503 : undefined
   }
 
+  #actorOf(token: string | undefined, request: IncomingMessage): IlpActor | undefined {
+    const address = this.#deps.addressOf(request)
+    if (token === undefined || !this.#failedTokens.mayTry(address)) return undefined
+    const actor = this.#tokens.actorOf(token)
+    if (actor === undefined) this.#failedTokens.note(address)
+    return actor
+  }
+
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer, actor: IlpActor | undefined): void {
     const { desk, logger } = this.#deps
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
@@ -97,7 +112,7 @@ class Server implements RpcServer {
           server: this.#sockets,
           router: this.#router,
           limits: this.#limits,
-          actorOf: (token) => this.#tokens.actorOf(token),
+          actorOf: (token) => this.#actorOf(token, request),
           onKnown: () => this.#strangers.delete(socket),
         })
       } catch (err) {

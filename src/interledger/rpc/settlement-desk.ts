@@ -61,9 +61,15 @@ export type SettledFacts =
   | { readonly by: 'claim'; readonly channelId: string; readonly nonce: bigint; readonly amount: bigint }
 
 export interface SettlementDesk {
-  settle(party: string, amount?: bigint): Promise<Outcome<SettledFacts, Refusal>>
+  /** Asked again with its key, it answers as before and pays nothing. A party is named with its kind: `peer/bob`. */
+  settle(
+    party: string,
+    request: { readonly key: string; readonly amount?: bigint },
+  ): Promise<Outcome<SettledFacts, Refusal>>
+  /** Likewise. */
   openChannel(request: {
     readonly party: string
+    readonly key: string
     readonly amount: bigint
     readonly challengeMs?: number
   }): Promise<Outcome<{ readonly key: string }, Refusal>>

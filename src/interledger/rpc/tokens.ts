@@ -20,7 +20,10 @@ export class RpcTokens {
     this.#known = tokens.map(({ token, actor }) => {
       if (token.length < MIN_TOKEN_LENGTH || token.length > MAX_TOKEN_LENGTH) {
         const range = `${MIN_TOKEN_LENGTH} to ${MAX_TOKEN_LENGTH}`
-        throw new AppError('CONFIG_INVALID', `interledger.rpcToken must have ${range} characters.`)
+        throw new AppError(
+          'CONFIG_INVALID',
+          `interledger.rpcToken (or what rpcTokenFile holds) must have ${range} characters.`,
+        )
       }
       return { digest: digestOf(token), actor }
     })

@@ -27,7 +27,6 @@ export {
 export {
   createStreamServer,
   type StreamBytes,
-  type StreamDecision,
   type StreamMoney,
   type StreamServer,
   type StreamServerDeps,

@@ -9,7 +9,7 @@ import type { StreamPacket } from './stream-packet.ts'
 export const DATA_WINDOW_BYTES = 65_536
 
 export interface AcceptedPacket {
-  /** What each stream gets; together the packet's amount. */
+  /** What each stream gets, none of them nothing; together the packet's amount. */
   readonly money: ReadonlyMap<number, bigint>
   /** Data that comes next in its stream. What was received before is not among it. */
   readonly data: readonly { readonly streamId: number; readonly offset: number; readonly data: Buffer }[]
@@ -80,11 +80,16 @@ function shareOut({ frames }: StreamPacket, amount: bigint): ReadonlyMap<number,
   }
   if (amount === 0n) return new Map()
   if (total === 0n) return undefined
-  const money = new Map([...shares].map(([id, share]) => [id, (amount * share) / total]))
+  const money = new Map<number, bigint>()
   let rest = amount
-  for (const part of money.values()) rest -= part
+  for (const [id, share] of shares) {
+    const part = (amount * share) / total
+    if (part > 0n) money.set(id, part)
+    rest -= part
+  }
+  if (rest === 0n) return money
   const lowest = Math.min(...shares.keys())
-  return money.set(lowest, money.get(lowest)! + rest)
+  return money.set(lowest, (money.get(lowest) ?? 0n) + rest)
 }
 
 /**

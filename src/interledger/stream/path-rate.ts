@@ -46,9 +46,26 @@ export function divideRoundingUp(amount: bigint, by: bigint): bigint {
   return (amount + by - 1n) / by
 }
 
+export function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+export function most(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}
+
 const PPM = 1_000_000n
 
 /** @param slippagePpm what may be missing, in millionths: 10 000 is one percent. */
 export function lessSlippage(amount: bigint, slippagePpm: number): bigint {
   return (amount * (PPM - BigInt(slippagePpm))) / PPM
+}
+
+/** As `lessSlippage`, rounded up: of few units none may be missing. */
+export function lessSlippageUp(amount: bigint, slippagePpm: number): bigint {
+  return divideRoundingUp(amount * (PPM - BigInt(slippagePpm)), PPM)
+}
+
+export function lessSlippageRate({ source, delivered }: PathRate, slippagePpm: number): PathRate {
+  return { source: source * PPM, delivered: lessSlippage(delivered * PPM, slippagePpm) }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../kernel/index.ts'
+import { minimumFor } from './delivery-floor.ts'
 import { leastDelivered, mostDelivered, type PathRate, sourceBelow, sourceFor } from './path-rate.ts'
 import { payStream, quoteStream, type StreamPaymentRequest } from './pay-stream.ts'
 import { planPacket } from './plan-packet.ts'
@@ -10,6 +11,7 @@ import {
   pathTo,
   rejectWith,
   type SendPrepare,
+  withGreed,
   withLiquidity,
   withLoss,
   withLostAnswers,
@@ -134,6 +136,61 @@ test('what was fulfilled and not answered is not counted, and the payer never se
   expect(outcome).toMatchObject({ ok: true, value: { sent: 400_000n, delivered: 400_000n } })
   expect(counted.fulfilled).toBe(400_000n)
   expect(counted.received).toBeGreaterThan(400_000n)
+})
+
+describe('a path that lets packets be small alone', () => {
+  /** Packets that ask for the rate. */
+  const PROBES = 5
+
+  test.each([
+    ['all of each packet', 1n, { source: 1n, delivered: 1n }],
+    ['half of each packet', 2n, { source: 1n, delivered: 1n }],
+    ['all of each packet, of which nothing whole would arrive', 1n, { source: 1000n, delivered: 999n }],
+    ['half of each packet, by a rate just below one', 2n, { source: 1000n, delivered: 999n }],
+    ['a third of each packet', 3n, { source: 1000n, delivered: 999n }],
+  ])('cannot keep %s: no more is lost than slippage and a unit', async (_, maximum, rate) => {
+    const { pay, counted } = testPath((end) => withGreed({ maximum, honestFor: PROBES }, withRate(rate, end)))
+    const outcome = await pay({ amount: { send: 1000n }, minRate: rate })
+    expect(outcome).toMatchObject({ refusal: { code: 'RATE_TOO_LOW', paid: { sent: counted.fulfilled } } })
+    expect(counted.fulfilled * 98n).toBeLessThanOrEqual((counted.received + 1n) * 100n)
+  })
+
+  test('takes as much by many roundings as by one, and a hundredth', async () => {
+    const rate = { source: 1000n, delivered: 999n }
+    fc.assert(
+      fc.property(
+        fc.array(fc.bigInt({ min: 1n, max: 500n }), { minLength: 1, maxLength: 500 }),
+        (amounts) => {
+          let [sent, minimum] = [0n, 0n]
+          for (const amount of amounts) {
+            minimum += minimumFor({ rate, slippagePpm: 10_000 }, amount, { sent, minimum })
+            sent += amount
+          }
+          expect(minimum * 1_000_000n).toBeGreaterThan(((sent * 999n) / 1000n) * 980_000n - 1_000_000n)
+        },
+      ),
+    )
+  })
+
+  test('is no reason to refuse an honest one: whole units of a coarse receiver arrive, however they are packed', async () => {
+    const coarse = fc.record({
+      perUnit: fc.bigInt({ min: 5_000n, max: 20_000n }),
+      maxPacket: fc.bigInt({ min: 21_000n, max: 90_000n }),
+    })
+    await fc.assert(
+      fc.asyncProperty(coarse, fc.bigInt({ min: 40_000n, max: 900_000n }), async (path, send) => {
+        const rate = { source: path.perUnit, delivered: 1n }
+        const { pay, counted } = testPath((end) => withMaxPacket(path.maxPacket, withRate(rate, end)))
+        const outcome = await pay({ amount: { send } })
+        expect(outcome.ok).toBe(true)
+        const ofLargest = path.maxPacket / path.perUnit
+        // As much as the largest packets bring, in whole units.
+        expect(counted.received).toBeGreaterThanOrEqual((counted.fulfilled * ofLargest) / path.maxPacket)
+        expect(send - counted.fulfilled).toBeLessThan(path.maxPacket)
+      }),
+      { numRuns: 50 },
+    )
+  })
 })
 
 describe('a payment is refused', () => {

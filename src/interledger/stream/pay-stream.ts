@@ -3,7 +3,7 @@ import { accepted, type Clock, type Outcome, refused } from '../../kernel/index.
 import type { IlpAsset } from '../ilp-asset.ts'
 import type { IlpPrepare, IlpReply } from '../packet/index.ts'
 import { Congestion } from './congestion.ts'
-import { isLowerRate, leastDelivered, lessSlippage, type PathRate, sourceFor } from './path-rate.ts'
+import { isLowerRate, leastDelivered, lessSlippageRate, type PathRate, sourceFor } from './path-rate.ts'
 import { PayerConnection } from './payer-connection.ts'
 import { NOTHING_PAID, type PaidSoFar, type PaymentRefusal } from './payment-refusal.ts'
 import type { StreamAmount } from './plan-packet.ts'
@@ -60,8 +60,8 @@ export async function quoteStream(path: StreamPath): Promise<Outcome<StreamQuote
 }
 
 /**
- * Pays. Never more than `send` or `maxSend` leaves; of each packet at least the quoted rate, less slippage, arrives, or it
- * is not fulfilled. `deliver` is reached to within one unit of the payer, as long as the rate holds. What was fulfilled
+ * Pays. Never more than `send` or `maxSend` leaves; of each packet what the quoted rate makes of it, less slippage, arrives,
+ * or it is not fulfilled; and however small the packets become, their roundings take at most another hundredth. `deliver` is reached to within one unit of the payer, as long as the rate holds. What was fulfilled
  * without the answer coming back is not counted, neither as sent nor as delivered: nobody has charged the payer for it.
  */
 export async function payStream(
@@ -81,10 +81,7 @@ export async function payStream(
     congestion,
     amount,
     rate,
-    floor: lessSlippageRate(
-      minRate !== undefined && isLowerRate(rate, minRate) ? minRate : rate,
-      slippagePpm,
-    ),
+    floor: { rate: minRate !== undefined && isLowerRate(rate, minRate) ? minRate : rate, slippagePpm },
     clock,
     stallMs,
     signal,
@@ -100,11 +97,6 @@ function openConnection({ packetTimeoutMs = PACKET_TIMEOUT_MS, ...path }: Stream
 
 function signalOf({ signal }: StreamPath): AbortSignal {
   return signal ?? new AbortController().signal
-}
-
-function lessSlippageRate({ source, delivered }: PathRate, slippagePpm: number): PathRate {
-  const scale = 1_000_000n
-  return { source: source * scale, delivered: lessSlippage(delivered * scale, slippagePpm) }
 }
 
 /** Why nothing should be sent at this rate. */

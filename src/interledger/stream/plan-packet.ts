@@ -2,7 +2,9 @@
 import {
   divideRoundingUp,
   largestPacket,
+  least,
   leastDelivered,
+  most,
   type PathRate,
   sourceBelow,
   sourceFor,
@@ -30,7 +32,7 @@ export interface PacketLimits {
 
 /**
  * The amount of the next packet, in the payer's units. 0: nothing, until an answer comes; and when none is under way,
- * the payment is at its end: reached, out of budget, or with a rest that would arrive as nothing.
+ * the payment is at its end: reached, out of budget, with a rest that would arrive as nothing, or with packets so small.
  */
 export function planPacket(
   amount: StreamAmount,
@@ -40,15 +42,15 @@ export function planPacket(
 ): bigint {
   const budget = ('send' in amount ? amount.send : amount.maxSend) - state.sent - state.sentInFlight
   const wanted = least('send' in amount ? budget : wantedFor(amount.deliver, state, rate), budget)
-  if (wanted <= 0n || leastDelivered(rate, wanted) === 0n) return 0n
-  // Packets of one size, so that no crumb is left for the end.
-  const largest = least(maxPacket, largestPacket(rate))
-  if (largest <= 0n) return 0n
-  const even = divideRoundingUp(wanted, divideRoundingUp(wanted, largest))
   // Less than this arrives as nothing, whatever the room.
-  const smallest = least(sourceFor(rate, 1n), even)
+  const smallest = sourceFor(rate, 1n)
+  const largest = least(maxPacket, largestPacket(rate))
+  if (wanted < smallest || largest < smallest) return 0n
+  // Packets of one size, so that no crumb is left for the end.
+  const even = most(smallest, divideRoundingUp(wanted, divideRoundingUp(wanted, largest)))
   if (state.sentInFlight > 0n && room * 2n < even) return 0n
-  return least(even, room < smallest ? smallest : room)
+  // What is above the whole units that arrive would be lost to rounding.
+  return sourceFor(rate, leastDelivered(rate, least(even, most(room, smallest))))
 }
 
 /**
@@ -60,8 +62,4 @@ function wantedFor(target: bigint, { delivered, deliveredInFlight }: PaymentStat
   if (missing <= 0n) return 0n
   const enough = sourceFor(rate, missing)
   return enough <= rate.source ? enough : sourceBelow(rate, missing)
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

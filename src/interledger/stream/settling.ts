@@ -20,10 +20,6 @@ export function hold(
 ): Settling {
   const amount = [...money.values()].reduce((sum, part) => sum + part, 0n)
   connection.held += amount
-  for (const id of money.keys()) streamOf(connection, id)
-  for (const frame of frames) {
-    if (frame.type === 'streamClose') closeStream(connection, Number(frame.streamId))
-  }
   return {
     notBooked: () => {
       connection.held -= amount
@@ -32,7 +28,11 @@ export function hold(
       connection.held -= amount
       connection.received += amount
       for (const [id, part] of money) streamOf(connection, id).received += part
-      return { money, data: data.filter((bytes) => appendData(connection, bytes)) }
+      const taken = data.filter((bytes) => appendData(connection, bytes))
+      for (const frame of frames) {
+        if (frame.type === 'streamClose') closeStream(connection, Number(frame.streamId))
+      }
+      return { money, data: taken }
     },
   }
 }

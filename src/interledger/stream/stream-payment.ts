@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../kernel/index.ts'
 import { ILP_ERRORS } from '../packet/index.ts'
 import type { Congestion } from './congestion.ts'
+import { type DeliveryFloor, minimumFor } from './delivery-floor.ts'
 import { STREAM_ERRORS, type StreamFrame } from './frames.ts'
 import { leastDelivered, mostDelivered, type PathRate } from './path-rate.ts'
 import type { PathAnswer, PayerConnection } from './payer-connection.ts'
@@ -18,8 +19,8 @@ export interface StreamPaymentDeps {
   readonly amount: StreamAmount
   /** What is expected to arrive. */
   readonly rate: PathRate
-  /** What has to arrive at least of each packet. */
-  readonly floor: PathRate
+  /** What has to arrive at least. */
+  readonly floor: DeliveryFloor
   readonly clock: Clock
   readonly stallMs: number
   readonly signal: AbortSignal
@@ -53,6 +54,8 @@ export class StreamPayment {
   #rate: PathRate
   #sentInFlight = 0n
   #deliveredInFlight = 0n
+  /** What has to arrive of packets that were fulfilled or are under way. */
+  #minimum = 0n
   #ending: Omit<PaymentRefusal, 'paid'> | undefined
   #progressAtMs: number
   /** Refusals of the receiver since the last Fulfill. */
@@ -81,9 +84,8 @@ export class StreamPayment {
       else if (this.#inFlight.size > 0) await Promise.race(this.#inFlight.values())
       else break
     }
+    this.#judgeRest()
     await this.#close()
-    if (this.#ending === undefined && !this.#isReached())
-      this.#end('TOO_EXPENSIVE', 'the rate has become worse')
     return this.#ending && { ...this.#ending, paid: this.#paid }
   }
 
@@ -91,6 +93,18 @@ export class StreamPayment {
   #isReached(): boolean {
     const { amount } = this.#deps
     return 'send' in amount || this.#paid.delivered >= amount.deliver
+  }
+
+  /** Nothing more can be sent: is that because nothing has to be? */
+  #judgeRest(): void {
+    const { amount, congestion } = this.#deps
+    const isShort =
+      'send' in amount ? leastDelivered(this.#rate, amount.send - this.#paid.sent) > 0n : !this.#isReached()
+    if (!isShort) return
+    const { maxPacket } = congestion
+    if (leastDelivered(this.#rate, maxPacket) === 0n)
+      this.#end('RATE_TOO_LOW', `the path carries packets of ${maxPacket} at most, of which nothing arrives`)
+    else this.#end('TOO_EXPENSIVE', 'the rate has become worse')
   }
 
   #nextAmount(): bigint {
@@ -112,14 +126,16 @@ export class StreamPayment {
 
   #start(amount: bigint): void {
     const { connection, floor } = this.#deps
+    const totals = { sent: this.#paid.sent + this.#sentInFlight, minimum: this.#minimum }
     const packet: PacketInFlight = {
       amount,
-      minimum: leastDelivered(floor, amount),
+      minimum: minimumFor(floor, amount, totals),
       sequence: connection.sequence + 1n,
       mostDelivered: mostDelivered(this.#rate, amount),
     }
     this.#sentInFlight += amount
     this.#deliveredInFlight += packet.mostDelivered
+    this.#minimum += packet.minimum
     this.#inFlight.set(packet, this.#exchange(packet))
   }
 
@@ -163,6 +179,7 @@ export class StreamPayment {
     inFlight: bigint,
   ): void {
     const { congestion, connection, clock, stallMs } = this.#deps
+    this.#minimum -= packet.minimum
     const sequences = { failed: packet.sequence, last: connection.sequence }
     const failuresBefore = congestion.failures
     if (answer.kind === 'refused') {

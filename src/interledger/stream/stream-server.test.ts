@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createManualClock } from '../../kernel/index.ts'
+import type { LocalDecision } from '../local-receiver.ts'
 import { type IlpPrepare, MAX_AMOUNT } from '../packet/index.ts'
+import { damaged, seededRandom } from '../packet/testing/index.ts'
 import type { ConnectionTerms, StreamCredentials } from './credentials.ts'
 import type { FrameType, StreamFrame } from './frames.ts'
 import { conditionOf, deriveStreamKeys, fulfillmentFor, seal, unseal } from './keys.ts'
@@ -10,13 +13,14 @@ import { decodeStreamPacket, encodeStreamPacket } from './stream-packet.ts'
 import {
   createStreamServer,
   type StreamBytes,
-  type StreamDecision,
   type StreamMoney,
   type StreamServerDeps,
 } from './stream-server.ts'
+import { anyStreamPacket } from './testing/index.ts'
 
 const TAG = Buffer.from('alice')
 const START_MS = 1_700_000_000_000
+const FUZZED_PACKETS = 10_000
 
 function testServer(overrides: Partial<StreamServerDeps> = {}) {
   const clock = createManualClock(START_MS)
@@ -84,7 +88,7 @@ function connect(deps?: Partial<StreamServerDeps>, terms: Partial<ConnectionTerm
   }
 }
 
-function replyTo(decision: StreamDecision) {
+function replyTo(decision: LocalDecision) {
   return decision.isAccepted ? decision.booked() : decision.reply
 }
 
@@ -170,6 +174,59 @@ test('nothing that was changed anywhere is accepted', () => {
   expect(server.decide(prepare).isAccepted).toBe(true)
 })
 
+test('whatever a payer seals is decided about, and what the server counts is what it has accepted', () => {
+  const seed = 31
+  const random = seededRandom(seed)
+  const { server, clock, money } = testServer()
+  const frame: fc.Arbitrary<StreamFrame> = fc.oneof(
+    fc.tuple(fc.bigInt(0n, 9n), fc.bigInt(0n, 5n)).map(([id, shares]) => moneyFor(id * 2n + 1n, shares)),
+    fc.nat(3).map((length) => dataFor(0, 'x'.repeat(length))),
+    fc.constant({ type: 'streamClose', streamId: 3n, errorCode: 1, errorMessage: '' } as const),
+  )
+  const originals = [
+    ...fc.sample(anyStreamPacket, { numRuns: 100, seed }),
+    ...fc
+      .sample(fc.array(frame, { minLength: 1, maxLength: 8 }), { numRuns: 300, seed })
+      .map((frames) => ({ sequence: 1n, amount: 300n, frames })),
+  ]
+    .map((packet) => encodeStreamPacket({ ...packet, ilpType: 'prepare' }))
+    .filter((bytes) => bytes.length < 1_000)
+  const PAYERS = 200
+  const payers = Array.from({ length: PAYERS }, () => {
+    const credentials = server.credentials({ tag: TAG })
+    return { credentials, keys: deriveStreamKeys(credentials.sharedSecret), accepted: 0n }
+  })
+  let acceptances = 0
+  for (let index = 0; index < FUZZED_PACKETS; index++) {
+    const payer = payers[index % PAYERS]!
+    const bytes = damaged(originals[index % originals.length]!, random)
+    const data = seal(payer.keys.encryption, bytes)
+    const prepare: IlpPrepare = {
+      type: 'prepare',
+      amount: BigInt(Math.floor(random() * 1_000)),
+      expiresAtMs: clock.nowMs() + 30_000,
+      executionCondition: conditionOf(fulfillmentFor(payer.keys, data)),
+      destination: payer.credentials.destinationAddress,
+      // Some of it is changed again on its way.
+      data: index % 3 === 0 ? damaged(data, random) : data,
+    }
+    const decision = server.decide(prepare)
+    if (!decision.isAccepted) {
+      if (!/^F(06|99)$/.test(decision.reply.code)) expect.fail(`${decision.reply.code} (seed ${seed})`)
+      continue
+    }
+    acceptances++
+    if (index % 5 === 0) decision.notBooked()
+    else {
+      payer.accepted += prepare.amount
+      decision.booked()
+    }
+  }
+  expect(acceptances).toBeGreaterThan(FUZZED_PACKETS / 100)
+  const counted = money.reduce((sum, { amount }) => sum + amount, 0n)
+  expect(counted).toBe(payers.reduce((sum, { accepted }) => sum + accepted, 0n))
+})
+
 test('a sealed packet is good once, also while the first is being booked, and again when that came to nothing', () => {
   const { server, payer, money } = connect()
   const prepare = payer.prepare({ amount: 10n, frames: [moneyFor(1n)] })
@@ -236,6 +293,39 @@ test('a closed stream takes no more money, and another one may be opened in its 
   expect(answer({ amount: 5n, frames: [moneyFor(21n)] }).ilpType).toBe('fulfill')
 })
 
+test('a stream that a packet closes is open until that packet is booked, and stays so when it is not', () => {
+  const { decide, answer } = connect()
+  const close: StreamFrame = { type: 'streamClose', streamId: 1n, errorCode: 1, errorMessage: '' }
+  const closing = decide({ amount: 5n, frames: [moneyFor(1n), close] })
+  expect(answer({ amount: 6n, sequence: 2n, frames: [moneyFor(1n)] }).ilpType).toBe('fulfill')
+  if (closing.isAccepted) closing.notBooked()
+  expect(answer({ amount: 7n, sequence: 3n, frames: [moneyFor(1n)] }).ilpType).toBe('fulfill')
+  expect(answer({ amount: 5n, sequence: 4n, frames: [moneyFor(1n), close] }).ilpType).toBe('fulfill')
+  expect(answer({ amount: 8n, sequence: 5n, frames: [moneyFor(1n)] }).ilpType).toBe('reject')
+})
+
+test('streams that get nothing of a packet are not remembered, and a connection has thirty in its life', () => {
+  const { answer } = connect()
+  const shares = Array.from({ length: 10 }, (_, index) => moneyFor(BigInt(index * 2 + 1)))
+  // Three units for ten streams: what does not divide goes to the lowest.
+  const { frames } = answer({ amount: 3n, frames: shares })
+  expect(framesOf(frames, 'streamMaxMoney')).toEqual([
+    { type: 'streamMaxMoney', streamId: 1n, receiveMax: MAX_AMOUNT, totalReceived: 3n },
+  ])
+  const close = (streamId: bigint): StreamFrame => ({
+    type: 'streamClose',
+    streamId,
+    errorCode: 1,
+    errorMessage: '',
+  })
+  let opened = 0
+  for (let id = 1n; id < 200n; id += 2n) {
+    const { ilpType } = answer({ amount: 1n, sequence: 2n + id, frames: [moneyFor(id), close(id)] })
+    if (ilpType === 'fulfill') opened += 1
+  }
+  expect(opened).toBe(30)
+})
+
 test('a connection that was closed, or was silent for long, begins anew', () => {
   const { answer, money, server, clock } = connect()
   answer({ amount: 5n, frames: [moneyFor(1n)] })
@@ -254,7 +344,7 @@ test('each fulfilled packet carries a receipt of the total that was booked, for 
   const [first, second] = [1n, 2n].map((sequence) =>
     decide({ amount: 10n * sequence, sequence, frames: [moneyFor(1n)] }),
   )
-  const receiptIn = (decision: StreamDecision | undefined) =>
+  const receiptIn = (decision: LocalDecision | undefined) =>
     framesOf(payer.read(replyTo(decision!).data).frames, 'streamReceipt')[0]!.receipt
   const later = receiptIn(second)
   const total = (bytes: Buffer) => verifyReceipt(bytes, () => receipt.secret)

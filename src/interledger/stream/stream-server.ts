@@ -5,7 +5,8 @@
 import type { Asset, Clock } from '../../kernel/index.ts'
 import type { AccountId } from '../../ledger/index.ts'
 import { ilpAssetOf } from '../ilp-asset.ts'
-import { ILP_ERRORS, type IlpFulfill, type IlpPrepare, type IlpReject, isInPrefix } from '../packet/index.ts'
+import type { LocalDecision } from '../local-receiver.ts'
+import { ILP_ERRORS, type IlpPrepare, type IlpReject, isInPrefix } from '../packet/index.ts'
 import {
   type ConnectionState,
   type ConnectionTable,
@@ -22,7 +23,7 @@ import {
 } from './credentials.ts'
 import type { StreamFrame } from './frames.ts'
 import { type AcceptedPacket, DATA_WINDOW_BYTES, judgePacket } from './judge-prepare.ts'
-import { conditionOf, fulfillmentFor, IV_BYTES, seal, unseal } from './keys.ts'
+import { conditionOf, fulfillmentFor, IV_BYTES, IvSource, seal, unseal } from './keys.ts'
 import { createReplayMemory, type ReplayMemory } from './replays.ts'
 import { fulfilFrames, hold } from './settling.ts'
 import { decodeStreamPacket, encodeStreamPacket, type StreamPacket } from './stream-packet.ts'
@@ -65,21 +66,6 @@ export interface StreamServerDeps {
   readonly onData?: (bytes: StreamBytes) => void
 }
 
-/** Exactly one of `booked` and `notBooked` is to be called for a Prepare that was accepted. */
-export type StreamDecision =
-  | { readonly isAccepted: false; readonly reply: IlpReject }
-  | {
-      readonly isAccepted: true
-      /** To be credited with the Prepare's amount, which may be 0: then there is nothing to book. */
-      readonly creditTo: AccountId
-      /** Fits the Prepare's condition; nobody else may see it before the money is booked. */
-      readonly fulfillment: Buffer
-      /** The money is in the books: counts it, tells of it, and gives the answer. */
-      booked(): IlpFulfill
-      /** It is not, and will not be. The sender may try again with another packet. */
-      notBooked(): void
-    }
-
 export interface StreamServer {
   readonly asset: Asset
   /** Connections that are remembered at this moment. */
@@ -87,7 +73,7 @@ export interface StreamServer {
   /** For one payer; different each time. @throws AppError INTERNAL when a part has not its length. */
   credentials(terms: ConnectionTerms): StreamCredentials
   /** @param prepare not expired, in this server's asset, to an address that begins with its own. */
-  decide(prepare: IlpPrepare): StreamDecision
+  decide(prepare: IlpPrepare): LocalDecision
 }
 
 /** Sealed packets that were accepted lately: each is good once. By IV, since no two packets have the same. */
@@ -102,6 +88,7 @@ class Server implements StreamServer {
   readonly #deps: StreamServerDeps
   readonly #keys: ServerKeys
   readonly #table: ConnectionTable
+  readonly #ivs = new IvSource()
   readonly #replays: ReplayMemory = createReplayMemory(REPLAYS_PER_GENERATION)
 
   constructor(deps: StreamServerDeps) {
@@ -125,7 +112,7 @@ class Server implements StreamServer {
     return { destinationAddress, sharedSecret: sharedSecretOf(this.#keys, token) }
   }
 
-  decide(prepare: IlpPrepare): StreamDecision {
+  decide(prepare: IlpPrepare): LocalDecision {
     const connection = this.#connectionFor(prepare.destination)
     const creditTo = connection && this.#deps.accountOf(connection.terms.tag)
     if (creditTo === undefined) return this.#refuse('UNREACHABLE', 'nobody receives at this address')
@@ -134,7 +121,7 @@ class Server implements StreamServer {
     return this.#decideOn({ connection: connection!, packet, prepare, creditTo })
   }
 
-  #decideOn({ connection, packet, prepare, creditTo }: Known): StreamDecision {
+  #decideOn({ connection, packet, prepare, creditTo }: Known): LocalDecision {
     this.#table.keep(connection)
     // Before the judgement: payers send it in packets that cannot be fulfilled.
     if (packet.frames.some(({ type }) => type === 'connectionClose')) this.#table.forget(connection)
@@ -176,7 +163,7 @@ class Server implements StreamServer {
     return DATA_WINDOW_BYTES + (this.#deps.onData === undefined ? 0 : dataReceived)
   }
 
-  #refuse(error: 'UNREACHABLE' | 'UNEXPECTED_PAYMENT', message: string): StreamDecision {
+  #refuse(error: 'UNREACHABLE' | 'UNEXPECTED_PAYMENT', message: string): LocalDecision {
     return { isAccepted: false, reply: this.#reject(ILP_ERRORS[error], message, Buffer.alloc(0)) }
   }
 
@@ -185,7 +172,7 @@ class Server implements StreamServer {
     packet: StreamPacket,
     { amount }: IlpPrepare,
     frames: readonly StreamFrame[],
-  ): StreamDecision {
+  ): LocalDecision {
     const data = this.#sealReply(connection, packet, amount, 'reject', frames)
     return { isAccepted: false, reply: this.#reject(ILP_ERRORS.FINAL_APPLICATION_ERROR, '', data) }
   }
@@ -208,7 +195,8 @@ class Server implements StreamServer {
       ...frames,
     ]
     connection.hasToldAsset = true
-    return seal(connection.keys.encryption, encodeStreamPacket({ ilpType, sequence, amount, frames: all }))
+    const bytes = encodeStreamPacket({ ilpType, sequence, amount, frames: all })
+    return seal(connection.keys.encryption, bytes, this.#ivs.next())
   }
 
   #introduction({ maxStreamId }: ConnectionState): readonly StreamFrame[] {
@@ -221,7 +209,7 @@ class Server implements StreamServer {
 
   #tell({ terms: { tag }, streams }: ConnectionState, { money, data }: AcceptedPacket): void {
     for (const [streamId, amount] of money) {
-      if (amount > 0n) this.#deps.onMoney?.({ tag, streamId, amount, total: streams.get(streamId)!.received })
+      this.#deps.onMoney?.({ tag, streamId, amount, total: streams.get(streamId)!.received })
     }
     for (const { streamId, offset, data: bytes } of data) {
       this.#deps.onData?.({ tag, streamId, offset, data: bytes })

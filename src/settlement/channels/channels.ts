@@ -5,7 +5,8 @@ import type { AccountId } from '../../ledger/index.ts'
 import type { Tables } from '../../platform/database/index.ts'
 import { claimCame, claimGiven, postOrThrow, type SettlementLedger } from '../bookings.ts'
 import { readClaim, writeClaim } from '../order-json.ts'
-import type { Rail, RailChannel } from '../rail.ts'
+import { UNDER_WAY } from '../orders/order-states.ts'
+import type { Claim, Rail, RailChannel } from '../rail.ts'
 import type { Fenced, SettlementChannelsTable, Tx } from '../tables.ts'
 import {
   type ChannelRecord,
@@ -27,6 +28,9 @@ export interface ChannelId {
   readonly rail: string
   readonly id: string
 }
+
+/** So long the network must have called open what it had called closing, until that is believed: a close that never was. */
+const REOPEN_MS = 600_000
 
 export class Channels {
   readonly #deps: ChannelsDeps
@@ -71,20 +75,20 @@ export class Channels {
     return rows.map(recordOf)
   }
 
-  /** Those that may still change, the one that was not looked at for longest first. */
+  /** Those that may still change, the one that was not asked about for longest first. */
   async notClosed(rail: string, limit: number): Promise<readonly ChannelRecord[]> {
     const rows = await this.#deps.db
       .selectFrom('settlement_channels')
       .selectAll()
       .where('rail', '=', rail)
       .where('state', '<>', 'closed')
-      .orderBy('seen_ms')
+      .orderBy('looked_ms')
       .limit(limit)
       .execute()
     return rows.map(recordOf)
   }
 
-  /** Of ours, those whose payee has not said yet that it has the last claim. */
+  /** Of ours, those whose payee has not said yet that it has the last claim; the one not brought for longest first. */
   async undelivered(rail: string, limit: number): Promise<readonly ChannelRecord[]> {
     const rows = await this.#deps.db
       .selectFrom('settlement_channels')
@@ -93,9 +97,31 @@ export class Channels {
       .where('direction', '=', 'out')
       .where('state', '<>', 'closed')
       .whereRef('acknowledged', '<', 'nonce')
+      .orderBy('brought_ms')
       .limit(limit)
       .execute()
     return rows.map(recordOf)
+  }
+
+  /** It was asked about and nothing was heard: the others come first then. Says nothing of how it stands. */
+  async looked({ rail, id }: ChannelId): Promise<void> {
+    await this.#touch({ rail, id }, 'looked_ms')
+  }
+
+  /** Its last claim is being brought to its payee: the others come first then. */
+  async bringing({ rail, id }: ChannelId): Promise<void> {
+    await this.#touch({ rail, id }, 'brought_ms')
+  }
+
+  async #touch({ rail, id }: ChannelId, when: 'looked_ms' | 'brought_ms'): Promise<void> {
+    await this.#deps.fenced((tx) =>
+      tx
+        .updateTable('settlement_channels')
+        .set({ [when]: BigInt(this.#deps.clock.nowMs()) })
+        .where('rail', '=', rail)
+        .where('id', '=', id)
+        .execute(),
+    )
   }
 
   /** Writes down what the network says: a channel that is new to us, or how one stands by now. */
@@ -105,13 +131,18 @@ export class Channels {
     seen: RailChannel,
     whose: { readonly direction: 'in' | 'out'; readonly party: string | undefined },
   ): Promise<void> {
+    const nowMs = BigInt(this.#deps.clock.nowMs())
     const standing = {
       deposit: seen.deposit.toString(),
       redeemed: seen.redeemed.toString(),
       state: seen.state,
       closes_ms: seen.closesAtMs === undefined ? null : BigInt(seen.closesAtMs),
-      seen_ms: BigInt(this.#deps.clock.nowMs()),
+      seen_ms: nowMs,
+      looked_ms: nowMs,
     }
+    // True once, when it is open again: `closing` is believed at once, since there is haste, and taken back with patience.
+    const isOpenAgain = sql<boolean>`(settlement_channels.state = 'closing' AND excluded.state = 'open'
+      AND settlement_channels.open_again_ms <= ${nowMs - BigInt(REOPEN_MS)})`
     await tx
       .insertInto('settlement_channels')
       .values({
@@ -123,6 +154,7 @@ export class Channels {
         claim_key: seen.claimKey,
         claim: null,
         signature: null,
+        open_again_ms: null,
         ...standing,
       })
       .onConflict((conflict) =>
@@ -131,11 +163,16 @@ export class Channels {
           // A network does not open again what it has closed; an endpoint that lags behind the others may say so.
           state: sql`CASE
             WHEN settlement_channels.state = 'closed' OR excluded.state = 'closed' THEN 'closed'
-            WHEN settlement_channels.state = 'closing' THEN 'closing'
+            WHEN settlement_channels.state = 'closing' AND NOT coalesce(${isOpenAgain}, false) THEN 'closing'
             ELSE excluded.state END`,
+          open_again_ms: sql`CASE
+            WHEN settlement_channels.state = 'closing' AND excluded.state = 'open'
+              THEN CASE WHEN ${isOpenAgain} THEN NULL ELSE coalesce(settlement_channels.open_again_ms, ${nowMs}) END
+            ELSE NULL END`,
           deposit: sql`greatest(settlement_channels.deposit, excluded.deposit)`,
           redeemed: sql`greatest(settlement_channels.redeemed, excluded.redeemed)`,
-          closes_ms: sql`coalesce(excluded.closes_ms, settlement_channels.closes_ms)`,
+          closes_ms: sql`CASE WHEN ${isOpenAgain} THEN NULL
+            ELSE coalesce(excluded.closes_ms, settlement_channels.closes_ms) END`,
         }),
       )
       .execute()
@@ -153,7 +190,8 @@ export class Channels {
 
   /**
    * Takes a claim and credits what it adds to `credit`, in `tx` when that is given. One statement decides, whoever else
-   * brings a claim of the channel or closes it meanwhile; what it does not depend on was checked before.
+   * brings a claim of the channel meanwhile; what it does not depend on was checked before. Once we have ordered the
+   * channel's end none is taken any more: that order has the best claim in it, and what comes later would be lost.
    */
   async take(
     rail: Rail | undefined,
@@ -167,6 +205,11 @@ export class Channels {
     const channelId = { rail: claim.rail, id: claim.channelId }
     const before = checkClaim(rail, await this.find(channelId, tx), signed, expected)
     if (!before.ok) return before
+    // Whoever orders the end holds this lock too: only a statement behind it is sure to see that order.
+    await this.lock(tx, channelId)
+    if (await this.#isEnding(tx, channelId)) {
+      return refused({ code: 'CHANNEL_CLOSED', text: `channel ${claim.channelId} is being closed by us` })
+    }
     const { rows } = await sql<{ gained: string }>`
       UPDATE settlement_channels
       SET claimed_before = claimed, claimed = ${claim.amount.toString()}, nonce = ${claim.nonce.toString()},
@@ -190,47 +233,72 @@ export class Channels {
   }
 
   /**
-   * Gives the payee of a channel of ours a claim for `amount` more, and books it as paid. Undefined when there is not so
-   * much left in it. The claim is written down before anybody sees it.
+   * Gives the payee of a channel of ours a claim for `amount` more, and books it as paid: the claim, which is still to
+   * be signed (`signed`). Undefined when there is not so much left in it. No transaction waits for a key: if signing fails,
+   * the debt is paid by a claim that the next round signs, or booked back when the channel ends without it.
+   *
+   * @param also what is written in the same transaction.
    */
   give(
-    rail: Rail,
-    channel: ChannelRecord,
+    { rail, id, party, asset }: ChannelRecord,
     amount: bigint,
-    signal: AbortSignal,
+    also: (tx: Tx, claim: Claim) => Promise<void>,
   ): Promise<SignedClaim | undefined> {
     return this.#deps.fenced(async (tx) => {
-      const { party } = channel
       if (party === undefined) throw new AppError('INTERNAL', 'a channel of ours has a party')
       const { rows } = await sql<{ claimed: string; nonce: string }>`
         UPDATE settlement_channels
         SET claimed_before = claimed, claimed = claimed + ${amount.toString()}, nonce = nonce + 1,
-            claim = '', signature = ''
-        WHERE rail = ${rail.name} AND id = ${channel.id} AND direction = 'out' AND state = 'open'
+            claim = '', signature = ${NOT_SIGNED}
+        WHERE rail = ${rail} AND id = ${id} AND direction = 'out' AND state = 'open'
           AND claimed + ${amount.toString()} <= deposit
         RETURNING claimed, nonce`.execute(tx)
       const [row] = rows
       if (row === undefined) return undefined
       const nonce = BigInt(row.nonce)
-      const claim = {
-        rail: rail.name,
-        channelId: channel.id,
-        asset: channel.asset,
-        amount: BigInt(row.claimed),
-        nonce,
-        binding: undefined,
-      }
-      const signature = await rail.signClaim(claim, signal)
+      const claim = { rail, channelId: id, asset, amount: BigInt(row.claimed), nonce, binding: undefined }
       await tx
         .updateTable('settlement_channels')
-        .set({ claim: writeClaim(claim), signature })
-        .where('rail', '=', rail.name)
-        .where('id', '=', channel.id)
+        .set({ claim: writeClaim(claim) })
+        .where('rail', '=', rail)
+        .where('id', '=', id)
         .execute()
-      const of = { rail: rail.name, asset: channel.asset, amount, channelId: channel.id, nonce }
-      await postOrThrow(this.#deps.ledger, tx, [claimGiven(party, of)])
-      return { claim, signature }
+      await postOrThrow(this.#deps.ledger, tx, [
+        claimGiven(party, { rail, asset, amount, channelId: id, nonce }),
+      ])
+      await also(tx, claim)
+      return { claim, signature: NOT_SIGNED }
     })
+  }
+
+  /** The claim with its signature: signed now if it was not yet. What another has signed meanwhile stands. */
+  async signed(rail: Rail, { claim, signature }: SignedClaim, signal: AbortSignal): Promise<SignedClaim> {
+    if (signature.byteLength > 0) return { claim, signature }
+    const own = await rail.signClaim(claim, signal)
+    const row = await this.#deps.fenced((tx) =>
+      tx
+        .updateTable('settlement_channels')
+        .set({ signature: sql`CASE WHEN signature = ${NOT_SIGNED} THEN ${own} ELSE signature END` })
+        .where('rail', '=', rail.name)
+        .where('id', '=', claim.channelId)
+        .where('nonce', '=', claim.nonce.toString())
+        .returning('signature')
+        .executeTakeFirst(),
+    )
+    return { claim, signature: row?.signature ?? own }
+  }
+
+  async #isEnding(tx: Tx, { rail, id }: ChannelId): Promise<boolean> {
+    const order = await tx
+      .selectFrom('settlement_orders')
+      .select('key')
+      .where('rail', '=', rail)
+      .where('channel_id', '=', id)
+      .where('kind', '=', 'close')
+      .where('state', 'in', [...UNDER_WAY])
+      .limit(1)
+      .executeTakeFirst()
+    return order !== undefined
   }
 
   /** The payee has said that it has our claims up to this nonce. */
@@ -246,6 +314,9 @@ export class Channels {
     )
   }
 }
+
+/** Of a claim that was booked, and that no key has signed yet. */
+const NOT_SIGNED = Buffer.alloc(0)
 
 function recordOf(row: Selectable<SettlementChannelsTable>): ChannelRecord {
   const { claim, signature } = row

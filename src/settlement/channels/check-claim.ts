@@ -22,6 +22,7 @@ export interface ChannelRecord {
   readonly claimed: bigint
   readonly nonce: bigint
   readonly acknowledged: bigint
+  /** Of a channel of ours the signature is empty until it was signed. */
   readonly best: SignedClaim | undefined
   readonly state: 'open' | 'closing' | 'closed'
   readonly closesAtMs: number | undefined

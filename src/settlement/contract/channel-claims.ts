@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { paying } from '../testing/test-node.ts'
 import { type Claim, FUNDS, openChannel, signedClaim, wallet } from './claim.ts'
 
 export function channelClaims(claim: Claim): void {
@@ -30,7 +31,7 @@ export function channelClaims(claim: Claim): void {
       const { alice, bob, link, quiet } = nodes
       await openChannel(nodes, 5_000n)
       link.isUp = false
-      expect(await alice.settlement.settle('peer/bob', 300n)).toMatchObject({
+      expect(await alice.settlement.settle('peer/bob', paying(300n))).toMatchObject({
         ok: true,
         value: { by: 'claim' },
       })
@@ -50,12 +51,14 @@ export function channelClaims(claim: Claim): void {
     async (nodes) => {
       const { alice, bob, quiet } = nodes
       const channel = await openChannel(nodes, 1_000n)
-      expect(await alice.settlement.depositToChannel({ ...channel, amount: 500n })).toMatchObject({
+      expect(
+        await alice.settlement.depositToChannel({ key: 'more', ...channel, amount: 500n }),
+      ).toMatchObject({
         ok: true,
       })
       await quiet()
       await bob.owe(1_200n)
-      expect(await alice.settlement.settle('peer/bob', 1_200n)).toMatchObject({
+      expect(await alice.settlement.settle('peer/bob', paying(1_200n))).toMatchObject({
         ok: true,
         value: { by: 'claim' },
       })
@@ -74,7 +77,7 @@ export function channelClaims(claim: Claim): void {
     async (nodes) => {
       const { alice, bob, network, quiet } = nodes
       const channel = await openChannel(nodes, 1_000n)
-      await alice.settlement.settle('peer/bob', 400n)
+      await alice.settlement.settle('peer/bob', paying(400n))
       expect(await alice.settlement.closeChannel(channel)).toMatchObject({ ok: true })
       await quiet()
       expect(await wallet(bob)).toBe(FUNDS + 400n)
@@ -95,7 +98,7 @@ export function channelClaims(claim: Claim): void {
       const channel = await openChannel(nodes, 1_000n)
       link.isUp = false
       // Bob never hears of this claim, and does not look at the network.
-      await alice.settlement.settle('peer/bob', 400n)
+      await alice.settlement.settle('peer/bob', paying(400n))
       expect(await alice.balance()).toBe(400n)
       await alice.settlement.closeChannel(channel)
       for (let round = 0; round < 6; round++) {
@@ -111,10 +114,67 @@ export function channelClaims(claim: Claim): void {
     },
   )
 
+  claim(
+    'hasChannels',
+    'a call to open a channel, to put more in, or to pay by it happens once for its key',
+    async (nodes) => {
+      const { alice, bob, quiet } = nodes
+      const opening = { key: 'open', party: 'peer/bob', amount: 1_000n }
+      const opened = await alice.settlement.openChannel(opening)
+      expect(opened).toMatchObject({ ok: true })
+      await quiet()
+      expect(await alice.settlement.openChannel(opening)).toEqual(opened)
+      expect(await alice.settlement.openChannel({ ...opening, amount: 2_000n })).toMatchObject({
+        refusal: { code: 'KEY_REUSED' },
+      })
+      const [channel] = await alice.settlement.listChannels()
+      const { rail = '', id = '' } = channel ?? {}
+      const more = { key: 'more', rail, id, amount: 500n }
+      const deposited = await alice.settlement.depositToChannel(more)
+      await quiet()
+      expect(await alice.settlement.depositToChannel(more)).toEqual(deposited)
+      const paid = await alice.settlement.settle('peer/bob', { key: 'pay', amount: 300n })
+      expect(paid).toMatchObject({ ok: true, value: { by: 'claim' } })
+      expect(await alice.settlement.settle('peer/bob', { key: 'pay', amount: 300n })).toEqual(paid)
+      await quiet()
+      expect(bob.booked).toEqual([-300n])
+      expect(await alice.settlement.listChannels()).toMatchObject([{ deposit: 1_500n, claimed: 300n }])
+    },
+  )
+
+  claim(
+    'hasChannels',
+    'whatever comes while its payee ends a channel, no claim is taken that the end does not bring home',
+    async (nodes) => {
+      const { bob, quiet } = nodes
+      const channel = await openChannel(nodes, 1_000n)
+      const credit = { path: 'liabilities/credit/someone', asset: channel.asset }
+      const use = { binding: undefined, credit }
+      const signed = await Promise.all(
+        Array.from({ length: 21 }, (_, n) =>
+          signedClaim(nodes, channel, { amount: BigInt(n + 1) * 10n, nonce: BigInt(n + 1) }),
+        ),
+      )
+      const last = signed.pop()
+      const taking = signed.map((one) => bob.settlement.recordClaim(one, use))
+      const closing = bob.settlement.closeChannel(channel)
+      await Promise.all(taking)
+      expect(await closing).toMatchObject({ ok: true })
+      if (last === undefined) throw new Error('no claim was signed')
+      expect(await bob.settlement.recordClaim(last, use)).toMatchObject({
+        ok: false,
+        refusal: { code: 'CHANNEL_CLOSED' },
+      })
+      const credited = (await bob.ledger.balance(credit)).balance
+      await quiet()
+      expect(await wallet(bob)).toBe(FUNDS + credited)
+    },
+  )
+
   claim('hasChannels', 'a channel that leaves too little time to redeem is not accepted', async (nodes) => {
     const { alice, bob, quiet } = nodes
     const challengeMs = alice.rail.info.minChallengeMs - 60_000
-    await alice.settlement.openChannel({ party: 'peer/bob', amount: 1_000n, challengeMs })
+    await alice.settlement.openChannel({ key: 'hasty', party: 'peer/bob', amount: 1_000n, challengeMs })
     await quiet()
     const [channel] = await alice.settlement.listChannels()
     const { id = '', rail = '' } = channel ?? {}

@@ -45,7 +45,7 @@ export async function wallet({ rail }: TwoNodes['alice']): Promise<bigint | unde
 
 /** A channel from Alice to Bob, final and known to both. */
 export async function openChannel({ alice, bob, quiet }: TwoNodes, amount: bigint): Promise<ChannelRecord> {
-  const opened = await alice.settlement.openChannel({ party: 'peer/bob', amount })
+  const opened = await alice.settlement.openChannel({ key: 'the first', party: 'peer/bob', amount })
   expect(opened).toMatchObject({ ok: true })
   await quiet()
   const [channel] = await alice.settlement.listChannels()

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { paying } from '../testing/test-node.ts'
 import { type Claim, FUNDS, openChannel, wallet } from './claim.ts'
 
 export function faultClaims(claim: Claim): void {
@@ -26,10 +27,10 @@ export function faultClaims(claim: Claim): void {
   claim('hasChannels', 'a channel and its claims outlive both nodes', async (nodes) => {
     const { alice, bob, quiet } = nodes
     const channel = await openChannel(nodes, 1_000n)
-    await alice.settlement.settle('peer/bob', 300n)
+    await alice.settlement.settle('peer/bob', paying(300n))
     alice.restart()
     bob.restart()
-    await alice.settlement.settle('peer/bob', 300n)
+    await alice.settlement.settle('peer/bob', paying(300n))
     expect(await bob.settlement.channelState(channel)).toMatchObject({ claimed: 600n })
     await bob.settlement.claimAllChannels()
     bob.restart()

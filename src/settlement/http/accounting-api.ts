@@ -3,6 +3,7 @@
  * that settle by the rail of that engine (`external-rail.ts`).
  */
 import type { Clock } from '../../kernel/index.ts'
+import { claimKey } from '../requests.ts'
 import type { Settlement } from '../settlement.ts'
 import { convertKeepingRest, readQuantity, writeQuantity } from './quantity.ts'
 import {
@@ -10,7 +11,6 @@ import {
   type ApiRequest,
   accountPath,
   bytes,
-  claimKey,
   failed,
   idempotencyKeyOf,
   json,

@@ -15,6 +15,7 @@ import type { Tables } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import { postOrThrow, type SettlementLedger } from '../bookings.ts'
 import type { PartySource, PartyTerms } from '../parties.ts'
+import { claimKey } from '../requests.ts'
 import type { Settlement } from '../settlement.ts'
 import { fencedBy, type IsLeading, type Tx } from '../tables.ts'
 import { type HttpTarget, request } from './http-client.ts'
@@ -24,11 +25,9 @@ import {
   type ApiRequest,
   accountPath,
   bytes,
-  claimKey,
   failed,
   idempotencyKeyOf,
   json,
-  KEEP_KEYS_MS,
 } from './requests.ts'
 
 export interface EngineApiDeps {
@@ -252,8 +251,6 @@ async function tellConnector(deps: EngineApiDeps, fenced: FencedTx): Promise<boo
         .execute(),
     )
   }
-  const forgetBefore = BigInt(clock.nowMs() - KEEP_KEYS_MS)
-  await fenced((tx) => tx.deleteFrom('settlement_requests').where('last_ms', '<', forgetBefore).execute())
   return rows.length === MAX_NOTICES
 }
 

@@ -59,6 +59,7 @@ export function createExternalRail(options: ExternalRailOptions): ExternalRail {
       paysDirectly: true,
       needsAddress: false,
       hasChannels: false,
+      looksBySending: true,
       minChallengeMs: 0,
     },
     setUp,

@@ -5,7 +5,7 @@ import type { createManualClock } from '../../kernel/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
 import { createSettlement, type PartySource, type Settlement } from '../index.ts'
 import { stubNetwork } from '../stub/testing/index.ts'
-import { testLedger } from '../testing/test-node.ts'
+import { paying, testLedger } from '../testing/test-node.ts'
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -144,7 +144,7 @@ test('two connectors settle by engines that are not theirs, though every third a
     await left.rail.setUp('peer/right', limit).catch(() => {})
     await right.rail.setUp('peer/left', limit).catch(() => {})
   }
-  expect(await left.settlement.settle('peer/right', 700n)).toMatchObject({ ok: true })
+  expect(await left.settlement.settle('peer/right', paying(700n))).toMatchObject({ ok: true })
   for (let round = 0; round < 15; round++) {
     network.clock.advanceMs(4_000_000)
     for (const one of [left, right]) {

@@ -1,6 +1,4 @@
-/** Requests and answers without a server, and requests that are done once for their `Idempotency-Key` (RFC-0038). */
-import { createHash } from 'node:crypto'
-import type { Tx } from '../tables.ts'
+/** Requests and answers of RFC-0038 without a server. */
 
 /** As it comes behind the prefix that the composition root serves it under. Who sent it has been established. */
 export interface ApiRequest {
@@ -24,35 +22,6 @@ export function idempotencyKeyOf({ headers }: ApiRequest): string | undefined {
   const key = headers['idempotency-key']
   return key === undefined || key === '' || key.length > MAX_KEY_LENGTH ? undefined : key
 }
-
-export type FirstTime = 'first' | 'again' | 'other'
-
-/** `again`: this request was done before; `other`: one with its key, but of another content, was. Waits for one under way. */
-export async function claimKey(
-  tx: Tx,
-  request: { readonly scope: string; readonly key: string; readonly content: Buffer; readonly nowMs: number },
-): Promise<FirstTime> {
-  const { scope, key, nowMs } = request
-  const content = createHash('sha256').update(request.content).digest()
-  const inserted = await tx
-    .insertInto('settlement_requests')
-    .values({ scope, key, content, last_ms: BigInt(nowMs) })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('key')
-    .execute()
-  if (inserted.length > 0) return 'first'
-  const found = await tx
-    .updateTable('settlement_requests')
-    .set({ last_ms: BigInt(nowMs) })
-    .where('scope', '=', scope)
-    .where('key', '=', key)
-    .returning('content')
-    .executeTakeFirst()
-  return found?.content.equals(content) === true ? 'again' : 'other'
-}
-
-/** RFC-0038 asks for 24 hours since the last request with the key. */
-export const KEEP_KEYS_MS = 7 * 24 * 3_600_000
 
 export function json(status: number, body: string): ApiAnswer {
   return { status, contentType: 'application/json', body }

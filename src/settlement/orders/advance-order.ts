@@ -12,10 +12,17 @@ const MAX_LOOK_MS = 300_000
 export interface AdvanceDeps {
   readonly orders: Orders
   readonly clock: Clock
-  /** Writes down how a channel stands after an order of it. */
-  readonly noteChannel: (tx: Tx, rail: Rail, record: OrderRecord, channel: RailChannel) => Promise<void>
-  readonly onEnded: (record: OrderRecord, state: 'done' | 'failed', reason: string | undefined) => void
+  /** Writes down how a channel stands after an order of it; what its party is owed again because of that. */
+  readonly noteChannel: (tx: Tx, rail: Rail, record: OrderRecord, channel: RailChannel) => Promise<bigint>
+  readonly onEnded: (record: OrderRecord, how: OrderEnd) => void
   readonly onSent: (record: OrderRecord, signed: SignedOrder) => void
+}
+
+export interface OrderEnd {
+  readonly state: 'done' | 'failed' | 'given_up'
+  readonly reason: string | undefined
+  /** What the party is owed again, since its channel has ended with claims that were never redeemed. */
+  readonly lapsed: bigint
 }
 
 /** What a network that fails has thrown is thrown on; the order then waits for its next try. */
@@ -55,7 +62,7 @@ async function sign(
   }
   const { code, text } = outcome.refusal
   const how = { move: 'refuse', reason: `${code}: ${text}`, fee: undefined } as const
-  if (await deps.orders.fail(record, how, async () => {})) deps.onEnded(record, 'failed', how.reason)
+  await failOrder(deps, record, how)
   return undefined
 }
 
@@ -89,8 +96,7 @@ async function settleFate(
   signal: AbortSignal,
 ): Promise<void> {
   if (fate.state === 'failed') {
-    const how = { move: 'fail', reason: fate.reason, fee: fate.fee } as const
-    if (await deps.orders.fail(record, how, async () => {})) deps.onEnded(record, 'failed', fate.reason)
+    await failOrder(deps, record, { move: 'fail', reason: fate.reason, fee: fate.fee })
     return
   }
   if (fate.state !== 'done') return again(deps, record)
@@ -99,10 +105,24 @@ async function settleFate(
   const channel = channelId === undefined ? undefined : await rail.channel(channelId, signal)
   // The network has the order, and not yet its channel: endpoints differ by a block.
   if (channelId !== undefined && channel === undefined) return again(deps, record)
+  let lapsed = 0n
   const also = async (tx: Tx) => {
-    if (channel !== undefined) await deps.noteChannel(tx, rail, record, channel)
+    if (channel !== undefined) lapsed = await deps.noteChannel(tx, rail, record, channel)
   }
-  if (await deps.orders.confirm(record, fate.fee, also)) deps.onEnded(record, 'done', undefined)
+  if (await deps.orders.confirm(record, fate.fee, also)) {
+    deps.onEnded(record, { state: 'done', reason: undefined, lapsed })
+  }
+}
+
+/** Ends an order that never can have an effect. */
+export async function failOrder(
+  { orders, onEnded }: Pick<AdvanceDeps, 'orders' | 'onEnded'>,
+  record: OrderRecord,
+  how: Parameters<Orders['fail']>[1],
+): Promise<void> {
+  if (!(await orders.fail(record, how))) return
+  const state = how.move === 'give_up' ? 'given_up' : 'failed'
+  onEnded(record, { state, reason: how.reason, lapsed: 0n })
 }
 
 function again({ orders, clock }: AdvanceDeps, record: OrderRecord): Promise<void> {

@@ -7,7 +7,7 @@ import { feePaid, paymentFailed, paymentLeaves, postOrThrow, type SettlementLedg
 import { readOrder, writeOrder } from '../order-json.ts'
 import type { Fee, Order, SignedOrder } from '../rail.ts'
 import type { Fenced, Tx } from '../tables.ts'
-import { nextOrderState, type OrderMove, type OrderState, UNDER_WAY } from './order-states.ts'
+import { FRUITLESS, nextOrderState, type OrderMove, type OrderState, UNDER_WAY } from './order-states.ts'
 
 export interface OrderRecord {
   readonly key: string
@@ -41,6 +41,7 @@ export class Orders {
   readonly #deps: OrdersDeps
   readonly #assetOf: (rail: string) => Asset
 
+  /** @param assetOf for orders from before they had an asset of their own. */
   constructor(deps: OrdersDeps, assetOf: (rail: string) => Asset) {
     this.#deps = deps
     this.#assetOf = assetOf
@@ -59,6 +60,7 @@ export class Orders {
         key,
         rail,
         kind: order.kind,
+        asset,
         party: party ?? null,
         amount: amount.toString(),
         channel_id: 'channelId' in order ? order.channelId : null,
@@ -80,7 +82,7 @@ export class Orders {
     return true
   }
 
-  /** Those of a rail whose turn has come, oldest first. */
+  /** Those of a rail whose turn has come: first what brings claims home, which may have to be in time, then the oldest. */
   async due(rail: string, limit: number): Promise<readonly OrderRecord[]> {
     const rows = await this.#deps.db
       .selectFrom('settlement_orders')
@@ -88,6 +90,7 @@ export class Orders {
       .where('rail', '=', rail)
       .where('state', 'in', [...UNDER_WAY])
       .where('next_try_ms', '<=', BigInt(this.#deps.clock.nowMs()))
+      .orderBy(sql`kind IN ('redeem', 'close')`, 'desc')
       .orderBy('next_try_ms')
       .orderBy('created_ms')
       .limit(limit)
@@ -126,26 +129,29 @@ export class Orders {
       .selectFrom('settlement_orders')
       .selectAll()
       .$if(party !== undefined, (query) => query.where('party', '=', party ?? ''))
+      .orderBy((order) => order('state', 'in', [...UNDER_WAY]), 'desc')
       .orderBy('created_ms', 'desc')
       .limit(limit)
       .execute()
     return rows.map((row) => this.#recordOf(row))
   }
 
-  /** The last payments of the party that failed one behind the other, and when the last of them did. */
+  /** The last payments to a party, or orders for a channel, that came to nothing one behind the other; when the last did. */
   async failuresOf(
-    party: string,
-    limit: number,
+    whose: { readonly party: string } | { readonly rail: string; readonly channelId: string },
+    db: Tx | Kysely<Tables> = this.#deps.db,
   ): Promise<{ readonly count: number; readonly lastMs: number }> {
-    const rows = await this.#deps.db
+    const last = db
       .selectFrom('settlement_orders')
       .select(['state', 'changed_ms'])
-      .where('party', '=', party)
-      .where('kind', '=', 'pay')
       .orderBy('created_ms', 'desc')
-      .limit(limit)
-      .execute()
-    const firstOther = rows.findIndex(({ state }) => state !== 'failed')
+      .limit(MAX_FAILURES)
+    const rows = await ('party' in whose
+      ? last.where('party', '=', whose.party).where('kind', '=', 'pay')
+      : last.where('rail', '=', whose.rail).where('channel_id', '=', whose.channelId)
+    ).execute()
+    const fruitless: readonly OrderState[] = FRUITLESS
+    const firstOther = rows.findIndex(({ state }) => !fruitless.includes(state))
     return {
       count: firstOther === -1 ? rows.length : firstOther,
       lastMs: Number(rows[0]?.changed_ms ?? 0),
@@ -164,6 +170,7 @@ export class Orders {
   /** @param also what is written in the same transaction. */
   confirm(record: OrderRecord, fee: Fee | undefined, also: (tx: Tx) => Promise<void>): Promise<boolean> {
     return this.#deps.fenced(async (tx) => {
+      await lockChannelOf(tx, record)
       if (!(await this.#move(tx, record, 'confirm', {}))) return false
       await postOrThrow(this.#deps.ledger, tx, feesOf(record, fee))
       await also(tx)
@@ -174,13 +181,15 @@ export class Orders {
   /** Ends it without effect, and books back what it had booked. */
   fail(
     record: OrderRecord,
-    how: { readonly move: 'refuse' | 'fail'; readonly reason: string; readonly fee: Fee | undefined },
-    also: (tx: Tx) => Promise<void>,
+    how: {
+      readonly move: 'refuse' | 'fail' | 'give_up'
+      readonly reason: string
+      readonly fee: Fee | undefined
+    },
   ): Promise<boolean> {
     return this.#deps.fenced(async (tx) => {
       if (!(await this.#move(tx, record, how.move, { reason: how.reason }))) return false
       await postOrThrow(this.#deps.ledger, tx, [...reversalsOf(record), ...feesOf(record, how.fee)])
-      await also(tx)
       return true
     })
   }
@@ -231,7 +240,7 @@ export class Orders {
     return {
       key: row.key,
       rail: row.rail,
-      asset: this.#assetOf(row.rail),
+      asset: row.asset ?? this.#assetOf(row.rail),
       party: row.party ?? undefined,
       order: readOrder(row.terms),
       state: row.state,
@@ -244,6 +253,13 @@ export class Orders {
   }
 }
 
+/** Before the order itself: who orders something for a channel locks in this sequence. */
+async function lockChannelOf(tx: Tx, { rail, order }: OrderRecord): Promise<void> {
+  if (!('channelId' in order)) return
+  await sql`
+    SELECT FROM settlement_channels WHERE rail = ${rail} AND id = ${order.channelId} FOR UPDATE`.execute(tx)
+}
+
 function reversalsOf({ key, party, rail, asset, order }: OrderRecord): readonly Transfer[] {
   if (order.kind !== 'pay' || party === undefined) return []
   return [paymentFailed({ key, party, rail, asset, amount: order.amount })]
@@ -253,6 +269,8 @@ function feesOf({ key, rail }: OrderRecord, fee: Fee | undefined): readonly Tran
   return fee === undefined || fee.amount <= 0n ? [] : [feePaid(rail, key, fee)]
 }
 
+/** Orders looked back at for failures in a row. */
+const MAX_FAILURES = 20
 /** Of a sentence that says why an order failed. */
 const MAX_REASON_LENGTH = 300
 const NO_BYTES = Buffer.alloc(0)

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { describeRailContract } from '../contract.ts'
-import { twoNodes } from '../testing/test-node.ts'
+import { paying, twoNodes } from '../testing/test-node.ts'
 import { type StubNetwork, stubNetwork } from './testing/index.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -25,7 +25,7 @@ async function withNodes(
 test('an endpoint that takes a payment and loses the answer is asked again, and pays once', async () => {
   const network = stubNetwork()
   await withNodes(network, async ({ alice, bob, quiet }) => {
-    await alice.settlement.settle('peer/bob', 500n)
+    await alice.settlement.settle('peer/bob', paying(500n))
     network.faults.losesAnswers = true
     await expect(alice.settlement.flush()).rejects.toMatchObject({ code: 'RAIL_FAILED' })
     expect(await alice.settlement.orders()).toMatchObject([{ state: 'signed' }])
@@ -41,7 +41,7 @@ test('an endpoint that stalls or answers 500 holds nothing up for good and loses
   await withNodes(network, async ({ alice, bob, quiet }) => {
     for (const fault of ['isStalled', 'isFailing'] as const) {
       network.faults[fault] = true
-      expect(await alice.settlement.settle('peer/bob', 500n)).toMatchObject({ ok: true })
+      expect(await alice.settlement.settle('peer/bob', paying(500n))).toMatchObject({ ok: true })
       await expect(alice.settlement.flush()).rejects.toThrow()
       network.faults[fault] = false
       await quiet()
@@ -64,7 +64,7 @@ test('of two endpoints one that lies gets no payment credited that is not there,
     await liar.send(signed.value, limit)
     for (let block = 0; block < 40; block++) await forged.oneBlock()
 
-    await alice.settlement.settle('peer/bob', 500n)
+    await alice.settlement.settle('peer/bob', paying(500n))
     await alice.settlement.flush()
     network.faults.lie = () => forged.chain.read()
     await quiet()
@@ -81,7 +81,7 @@ test('of two endpoints one that lies gets no payment credited that is not there,
 test('a network that forgets a payment gets it again; one that it can never take is booked back and paid anew', async () => {
   const network = stubNetwork()
   await withNodes(network, async ({ alice, bob, quiet }) => {
-    await alice.settlement.settle('peer/bob', 500n)
+    await alice.settlement.settle('peer/bob', paying(500n))
     await alice.settlement.flush()
     network.chain.forgetWaiting()
     await quiet()
@@ -89,7 +89,7 @@ test('a network that forgets a payment gets it again; one that it can never take
 
     await alice.owe(-2_500n)
     await bob.owe(2_500n)
-    await alice.settlement.settle('peer/bob', 2_000n)
+    await alice.settlement.settle('peer/bob', paying(2_000n))
     await alice.settlement.flush()
     network.chain.forgetWaiting()
     // Its last block goes by while nobody looks.

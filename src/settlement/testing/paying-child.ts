@@ -8,7 +8,7 @@ import { systemClock } from '../../kernel/index.ts'
 import { openDatabase } from '../../platform/database/index.ts'
 import type { Rail } from '../index.ts'
 import { createStubRail, openStubChain } from '../stub/index.ts'
-import { sourceOf, testLedger, testSettlement } from './test-node.ts'
+import { paying, sourceOf, testLedger, testSettlement } from './test-node.ts'
 
 const [url = '', chainFile = '', bobsAddress = '', count = ''] = process.argv.slice(2)
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -55,7 +55,7 @@ for (;;) {
   const orders = await settlement.orders()
   const isUnderWay = orders.some(({ state }) => state !== 'done' && state !== 'failed')
   if (!isUnderWay && orders.length === Number(count)) break
-  if (!isUnderWay) await settlement.settle('peer/bob', BigInt(orders.length + 1))
+  if (!isUnderWay) await settlement.settle('peer/bob', paying(BigInt(orders.length + 1)))
   say('recorded')
   await delay(KILL_MS)
   await settlement.flush()

@@ -1,4 +1,5 @@
 /** Two nodes that settle with each other, each with its own database and ledger, and one network between them. */
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,14 @@ import { createLedger, type LedgerService } from '../../ledger/index.ts'
 import { createMemoryBus } from '../../platform/bus/index.ts'
 import type { Database } from '../../platform/database/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
-import { createSettlement, type PartySource, type PartyTerms, type Rail, type Settlement } from '../index.ts'
+import {
+  createSettlement,
+  type PartySource,
+  type PartyTerms,
+  type Rail,
+  type Settlement,
+  type SettlementDeps,
+} from '../index.ts'
 
 /** What a rail brings along to be tried: two wallets on one network of its own. */
 export interface RailNetwork {
@@ -170,8 +178,10 @@ export function testSettlement(deps: {
   readonly clock: Clock
   readonly rail: Rail
   readonly source: PartySource
+  /** Where it is to be others than what suits a test. */
+  readonly timing?: Pick<SettlementDeps, 'railTimeoutMs' | 'roundMs'>
 }): Settlement {
-  const { database, ledger, clock, rail, source } = deps
+  const { database, ledger, clock, rail, source, timing = {} } = deps
   const logger = pino({ level: process.env.STOA_TEST_LOG ?? 'silent' })
   return createSettlement({
     db: database.db,
@@ -183,7 +193,13 @@ export function testSettlement(deps: {
     // A test moves the clock by hours, and the network's word is as old as the last round.
     maxUnseenMs: 2 * STEP_MS,
     railTimeoutMs: 2_000,
+    ...timing,
   })
+}
+
+/** A payment that nobody has asked for before. */
+export function paying(amount: bigint): { readonly key: string; readonly amount: bigint } {
+  return { key: randomUUID(), amount }
 }
 
 /** A folder that goes with the test. */

@@ -34,6 +34,7 @@ export const CKA = {
   VALUE: 0x11,
   VALUE_LEN: 0x161,
   EXTRACTABLE: 0x162,
+  LOCAL: 0x163,
   EC_PARAMS: 0x180,
   EC_POINT: 0x181,
 } as const

@@ -20,6 +20,8 @@ export interface SoftHsm {
   readonly module: string
   /** Makes an empty token and answers with how it is opened. */
   makeToken(tokenLabel: string): TokenOptions
+  /** Puts an AES key of somebody's into a token, as whoever knows the PIN can. */
+  plantKey(tokenLabel: string, label: string): void
   remove(): void
 }
 
@@ -45,6 +47,12 @@ export function startSoftHsm(module: string): SoftHsm {
       const label = ['--init-token', '--free', '--label', tokenLabel]
       execFileSync('softhsm2-util', [...label, '--pin', TEST_PIN, '--so-pin', SO_PIN], { stdio: 'pipe' })
       return { module, tokenLabel, pin: { text: TEST_PIN } }
+    },
+    plantKey(tokenLabel, label) {
+      const path = join(folder, 'planted')
+      writeFileSync(path, Buffer.alloc(32, 7))
+      const where = ['--token', tokenLabel, '--pin', TEST_PIN, '--label', label, '--id', '07']
+      execFileSync('softhsm2-util', ['--import', path, '--aes', ...where], { stdio: 'pipe' })
     },
     remove() {
       if (before === undefined) delete process.env.SOFTHSM2_CONF

@@ -17,14 +17,19 @@ const KEY_ID_BYTES = 16
 
 const IV_BYTES = { 'aes-gcm': 12, 'aes-cbc-pad': 16 } as const satisfies Record<WrapMechanism, number>
 
-/** A key that was put into the token from outside, or that can be taken out of it, is none of ours. */
-const GUARDED: Template = [
+const MADE: Template = [
   [CKA.CLASS, CKO.SECRET_KEY],
   [CKA.KEY_TYPE, CKK_AES],
   [CKA.LABEL, Buffer.from(LABEL)],
   [CKA.SENSITIVE, true],
   [CKA.EXTRACTABLE, false],
 ]
+
+/**
+ * A key that was put into the token from outside, or that can be taken out of it, is none of ours. That a key was made in it
+ * the token says itself: nobody can ask for it.
+ */
+const GUARDED: Template = [...MADE, [CKA.LOCAL, true]]
 
 /**
  * @param mechanisms What may be used, best first; the first that the token offers is. The ciphertext is authenticated
@@ -77,7 +82,7 @@ async function wrappingKey(
   if (existing !== undefined) return { key: existing, keyId: await session.attributeOf(existing, CKA.ID) }
   const keyId = randomBytes(KEY_ID_BYTES)
   const key = await session.generateKey({ type: CKM.AES_KEY_GEN }, [
-    ...GUARDED,
+    ...MADE,
     [CKA.ID, keyId],
     [CKA.VALUE_LEN, 32],
     [CKA.TOKEN, true],

@@ -206,6 +206,15 @@ describe.skipIf(module === undefined)('a token', () => {
       expect(await createTokenLock(open({}, load)).wrap(FILE_KEY)).toMatchObject({ mechanism: 'aes-cbc-pad' })
     })
 
+    test('is none with a key that was put into the token from outside', async () => {
+      const own = hsm.makeToken('planted')
+      hsm.plantKey('planted', 'stoa-key-files')
+      const lock = createTokenLock(open(own))
+      const wrapped = await lock.wrap(FILE_KEY)
+      expect(wrapped.keyId).not.toBe('07')
+      expect(await lock.wrap(FILE_KEY)).toMatchObject({ keyId: wrapped.keyId })
+    })
+
     test('of another token opens nothing', async () => {
       // Made first: SoftHSM looks for tokens when a module is initialized.
       const other = open(hsm.makeToken('second'))

@@ -8,7 +8,7 @@ import type { PacketId, PacketIntent } from '../../books.ts'
 import { openPacketBooks, type PacketBooksDeps, peerAccount } from '../index.ts'
 
 export interface TestBooksOptions
-  extends Partial<Pick<PacketBooksDeps, 'term' | 'onFailed' | 'rewriteAfterRows'>> {
+  extends Partial<Pick<PacketBooksDeps, 'term' | 'onFailed' | 'rewriteAfterRows' | 'closeWithinMs'>> {
   readonly clock?: Clock
   /** Of peers that do not count in msat. */
   readonly assets?: Readonly<Record<string, Asset>>

@@ -6,10 +6,11 @@ import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Clock, systemClock } from '../../../kernel/index.ts'
 import { createLogger } from '../../../platform/index.ts'
+import { createFailedTokens } from '../../failed-tokens.ts'
 import { authMessage } from '../auth.ts'
 import { type BtpFrame, decodeBtpFrame, encodeBtpFrame } from '../frames.ts'
 import type { BtpLimits } from '../limits.ts'
-import { type BtpServer, createBtpServer } from '../server.ts'
+import { type BtpServer, type BtpServerDeps, createBtpServer } from '../server.ts'
 
 export const silent = createLogger({ level: 'silent', format: 'json' })
 
@@ -25,12 +26,16 @@ export interface TestServer {
 export async function startBtpServer({
   clock = systemClock,
   limits = {},
+  addressOf = () => undefined,
 }: {
   clock?: Clock
   limits?: Partial<BtpLimits>
+  addressOf?: BtpServerDeps['addressOf']
 } = {}): Promise<TestServer> {
   const server = createBtpServer({
     authenticate: ({ token }) => /^token of (.+)$/.exec(token)?.[1],
+    failedTokens: createFailedTokens({ clock }),
+    addressOf,
     clock,
     logger: silent,
     limits,
@@ -74,8 +79,11 @@ export interface RawPeer {
 }
 
 /** Connects without a word. */
-export async function connectRaw(url: string, { answersPings = true } = {}): Promise<RawPeer> {
-  const socket = new WebSocket(url, { perMessageDeflate: false, autoPong: answersPings })
+export async function connectRaw(
+  url: string,
+  { answersPings = true, headers = {} }: { answersPings?: boolean; headers?: Record<string, string> } = {},
+): Promise<RawPeer> {
+  const socket = new WebSocket(url, { perMessageDeflate: false, autoPong: answersPings, headers })
   const waiting: BtpFrame[] = []
   const takers: ((frame: BtpFrame) => void)[] = []
   socket.on('message', (data: Buffer) => {

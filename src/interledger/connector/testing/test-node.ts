@@ -1,12 +1,13 @@
 import { hash } from 'node:crypto'
 import type { Asset, ManualClock } from '../../../kernel/index.ts'
 import type { PacketIntent } from '../../books.ts'
+import type { LocalReceiver } from '../../local-receiver.ts'
 import type { IlpFulfill, IlpPrepare, IlpReject } from '../../packet/index.ts'
 import type { PeerLimits, PeerTerms } from '../../peer.ts'
 import { RateTable } from '../../rates/index.ts'
 import { type Connector, type ConnectorDeps, createConnector } from '../connector.ts'
 import { PeerBook } from '../peer-book.ts'
-import type { ConnectorNotice, LocalReceiver, NextHop, Reconciler } from '../ports.ts'
+import type { ConnectorNotice, NextHop, Reconciler } from '../ports.ts'
 import { MemoryBooks } from './memory-books.ts'
 
 export const MAX_HOLD_MS = 30_000

@@ -14,7 +14,7 @@ export interface MemoryNode {
 
 const AT_MS = 1_700_000_000_000
 const NOT_THERE: Refusal = { code: 'NOT_FOUND', text: 'there is no such thing' }
-const COUNTS = { incoming: 3, outgoing: 2, fulfilled: 1, rejected: { F02: 2 } }
+const COUNTS = { incoming: 3, outgoing: 2, fulfilled: 1, rejected: { F02: 2 }, lost: 1, wrong: 0, late: 0 }
 
 export function createMemoryNode(): MemoryNode {
   const done: MemoryNode['done'] = []

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
-import type { NodeSecret } from '../node.ts'
+import type { NodeSecret } from '../opened-node.ts'
 
 const IV = Buffer.alloc(12)
 

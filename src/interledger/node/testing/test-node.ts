@@ -9,7 +9,8 @@ import { createLedger, type LedgerService } from '../../../ledger/index.ts'
 import { createMemoryBus } from '../../../platform/bus/index.ts'
 import type { Database } from '../../../platform/database/index.ts'
 import type { BtpLimits } from '../../btp/index.ts'
-import { type OpenedNode, openNode } from '../node.ts'
+import { openNode } from '../node.ts'
+import type { OpenedNode, OpenNodeDeps } from '../opened-node.ts'
 import type { NodeSettings } from '../settings.ts'
 import { createSecretBox } from './secret-for-tests.ts'
 
@@ -40,6 +41,8 @@ export interface TestNodeOptions {
   readonly secret?: Buffer
   readonly btpLimits?: Partial<BtpLimits>
   readonly onFailed?: (error: unknown) => void
+  /** What the node is given, as a test would have it. */
+  readonly given?: (deps: OpenNodeDeps) => OpenNodeDeps
 }
 
 /** Opens the node and serves it. */
@@ -50,10 +53,11 @@ export async function startTestNode({
   secret = randomBytes(32),
   btpLimits = {},
   onFailed = () => {},
+  given = (deps) => deps,
 }: TestNodeOptions): Promise<TestNode> {
   const logger = pino({ level: process.env.STOA_TEST_LOG ?? 'silent' })
   const ledger = createLedger({ db, bus: createMemoryBus(), clock: systemClock, logger })
-  const opened = await openNode({
+  const deps: OpenNodeDeps = {
     db,
     ledger,
     clock: systemClock,
@@ -68,6 +72,10 @@ export async function startTestNode({
     fetch,
     btpLimits,
     onFailed,
+  }
+  const opened = await openNode(given(deps)).catch(async (error: unknown) => {
+    await ledger.stop()
+    throw error
   })
   const server = createServer((request, response) => {
     void answer(opened, request).then(({ status, headers, body }) =>

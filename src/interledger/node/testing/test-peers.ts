@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Asset } from '../../../kernel/index.ts'
 import type { PeerLinkSettings, PeerTerms } from '../../peer.ts'
-import type { OpenedNode } from '../node.ts'
+import type { OpenedNode } from '../opened-node.ts'
 
 const BY = { actor: 'cli', role: 'cli' }
 

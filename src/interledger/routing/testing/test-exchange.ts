@@ -83,7 +83,7 @@ export function testExchange(options: TestExchangeOptions = {}) {
       answer = reply
     },
     tell: (update: Partial<CcpUpdate>, from = 'peer') =>
-      ask(from, CCP_UPDATE, encodeCcpUpdate({ ...UPDATE, ...update })),
+      ask(from, CCP_UPDATE, encodeCcpUpdate({ ...FIRST_UPDATE, ...update })),
     control: (control: Partial<CcpControl> = {}, from = 'peer') =>
       ask(
         from,
@@ -104,7 +104,7 @@ export function testExchange(options: TestExchangeOptions = {}) {
 const TICK_MS = 250
 
 /** The first words of a neighbour at `g.peer`, without routes. */
-const UPDATE: CcpUpdate = {
+export const FIRST_UPDATE: CcpUpdate = {
   tableId: TABLE,
   currentEpoch: 1,
   fromEpoch: 0,

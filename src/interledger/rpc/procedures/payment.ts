@@ -5,6 +5,7 @@ import {
   claimAllInput,
   givenOf,
   payInput,
+  paymentInput,
   quoteInput,
   recordInput,
   verifyInput,
@@ -40,6 +41,10 @@ export const paymentRouter = router({
   pay: procedure
     .input(payInput)
     .mutation(async ({ ctx, input }) => granted(await ctx.node.payments.pay(givenOf(input), ctx.actor))),
+  /** What became of a payment, or how far it is. */
+  show: procedure
+    .input(paymentInput)
+    .query(async ({ ctx, input }) => granted(await ctx.node.payments.show(input.key))),
 })
 
 /** Without its best claim. */

@@ -1,6 +1,6 @@
 /** `peers.*`. Amounts of limits are decimal texts, as in the console: `peer-terms.ts` reads both. */
 import { procedure, router } from '../builder.ts'
-import { givenOf, newPeerInput, peerChangeInput, peerInput } from '../inputs.ts'
+import { givenOf, newPeerInput, peerChangeInput, peerInput, pingInput } from '../inputs.ts'
 import { granted } from '../refused-call.ts'
 
 export const peersRouter = router({
@@ -24,4 +24,8 @@ export const peersRouter = router({
   close: procedure
     .input(peerInput)
     .mutation(async ({ ctx, input: { id } }) => granted(await ctx.node.peers.close(id, ctx.actor))),
+  /** Sends an address a packet that nobody can fulfil: who refused it, and how soon. */
+  ping: procedure
+    .input(pingInput)
+    .query(async ({ ctx, input }) => granted(await ctx.node.ping(input.destination))),
 })

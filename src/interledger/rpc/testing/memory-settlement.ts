@@ -1,18 +1,23 @@
 /** A settlement of one rail without a network: channels that are there, claims that count when they are above the last. */
 import { accepted, type Outcome, type Refusal, refused } from '../../../kernel/index.ts'
 import type { AccountId } from '../../../ledger/index.ts'
-import type { KeptChannel, SettlementDesk, SignedClaim } from '../settlement-desk.ts'
+import type { KeptChannel, SettledFacts, SettlementDesk, SignedClaim } from '../settlement-desk.ts'
 
 export interface MemorySettlement {
   readonly desk: SettlementDesk
   readonly credited: { readonly account: AccountId; readonly amount: bigint }[]
+  readonly paid: bigint[]
 }
 
+export const PARTY = 'peer/bob'
 export const GOOD_SIGNATURE = Buffer.from('c0ffee', 'hex')
 
 export function createMemorySettlement(): MemorySettlement {
   const channels = new Map<string, KeptChannel>()
   const credited: MemorySettlement['credited'] = []
+  const paid: MemorySettlement['paid'] = []
+  const settled = new Map<string, SettledFacts>()
+  const opened = new Map<string, { readonly key: string }>()
   const verify = ({ claim, signature }: SignedClaim): Outcome<bigint, Refusal> => {
     const channel = channels.get(claim.channelId)
     if (channel === undefined)
@@ -24,14 +29,23 @@ export function createMemorySettlement(): MemorySettlement {
     return accepted(claim.amount - channel.claimed)
   }
   const desk: SettlementDesk = {
-    settle: async (party, amount = 7n) =>
-      party === 'bob'
-        ? accepted({ by: 'order', key: 'order-1', amount })
-        : refused({ code: 'UNKNOWN_PARTY', text: 'nobody that is settled with' }),
-    openChannel: async ({ party, amount }) => {
+    settle: async (party, { key, amount = 7n }) => {
+      if (party !== PARTY) return refused({ code: 'UNKNOWN_PARTY', text: 'nobody that is settled with' })
+      const before = settled.get(key)
+      if (before !== undefined) return accepted(before)
+      paid.push(amount)
+      const facts = { by: 'order', key: `order-${paid.length}`, amount } as const
+      settled.set(key, facts)
+      return accepted(facts)
+    },
+    openChannel: async ({ party, key, amount }) => {
+      const before = opened.get(key)
+      if (before !== undefined) return accepted(before)
       const id = `channel-${channels.size + 1}`
       channels.set(id, channelOf(id, party, amount))
-      return accepted({ key: `open-${id}` })
+      const order = { key: `open-${id}` }
+      opened.set(key, order)
+      return accepted(order)
     },
     closeChannel: async ({ id }) => {
       const channel = channels.get(id)
@@ -57,7 +71,7 @@ export function createMemorySettlement(): MemorySettlement {
         .filter((channel) => channel.claimed > 0n && (rail === undefined || rail === channel.rail))
         .map(({ id }) => `redeem-${id}`),
   }
-  return { desk, credited }
+  return { desk, credited, paid }
 }
 
 function channelOf(id: string, party: string, deposit: bigint): KeptChannel {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { WebSocket } from 'ws'
+import { systemClock } from '../../../kernel/index.ts'
 import type { AccountId } from '../../../ledger/index.ts'
 import { createLogger } from '../../../platform/index.ts'
 import { createMemoryNode } from '../../node/testing/index.ts'
@@ -45,10 +46,17 @@ export interface TestRpc {
 }
 
 export async function startTestRpc(
-  { desk, logger }: TestDesk,
+  { desk, logger }: Pick<TestDesk, 'desk' | 'logger'>,
   limits: Partial<RpcLimits> = {},
 ): Promise<TestRpc> {
-  const rpc = createRpcServer({ desk, logger, limits, tokens: [{ token: TOKEN, actor: ACTOR }] })
+  const rpc = createRpcServer({
+    desk,
+    logger,
+    limits,
+    tokens: [{ token: TOKEN, actor: ACTOR }],
+    clock: systemClock,
+    addressOf: ({ headers }) => headers['x-from']?.toString(),
+  })
   const http = createServer()
   const tcp = new Set<Socket>()
   const open: { close(): unknown }[] = []

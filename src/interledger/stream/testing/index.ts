@@ -35,6 +35,27 @@ export function withMaxPacket(maximum: bigint, send: SendPrepare): SendPrepare {
   }
 }
 
+/**
+ * Honest until the rate is known, then greedy: says that packets must be small, and keeps of each as much as rounding may
+ * take.
+ *
+ * @param maximum of a packet, in the payer's units.
+ */
+export function withGreed(
+  { maximum, honestFor }: { maximum: bigint; honestFor: number },
+  send: SendPrepare,
+): SendPrepare {
+  let packets = 0
+  const small = withMaxPacket(maximum, (prepare) => {
+    const kept = prepare.amount > 0n ? 1n : 0n
+    return send({ ...prepare, amount: prepare.amount - kept })
+  })
+  return (prepare) => {
+    packets += 1
+    return packets <= honestFor ? send(prepare) : small(prepare)
+  }
+}
+
 /** Refuses with T04 what would be more than this under way together. */
 export function withLiquidity(maximum: bigint, send: SendPrepare): SendPrepare {
   let inFlight = 0n

@@ -1,0 +1,4 @@
+/** A member of what the program answered; undefined where there is none. */
+export function memberOf(json: unknown, name: string): unknown {
+  return typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined
+}
