@@ -82,7 +82,7 @@ test(
 
 /** Each with a bounded number of values, none of them from a client. */
 const LABELS =
-  'asset by cache change code component kind known list mirror peer phase policy pool queue reason result status thread verb verdict'.split(
+  'asset by cache change code component direction kind known list mirror peer phase policy pool queue rail reason result state status thread verb verdict'.split(
     ' ',
   )
 

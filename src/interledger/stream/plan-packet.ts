@@ -30,6 +30,9 @@ export interface PacketLimits {
   readonly room: bigint
 }
 
+/** Of so many units of the receiver the part of one that is lost to rounding is not a hundredth. */
+const FINE_UNITS = 100n
+
 /**
  * The amount of the next packet, in the payer's units. 0: nothing, until an answer comes; and when none is under way,
  * the payment is at its end: reached, out of budget, with a rest that would arrive as nothing, or with packets so small.
@@ -49,8 +52,10 @@ export function planPacket(
   // Packets of one size, so that no crumb is left for the end.
   const even = most(smallest, divideRoundingUp(wanted, divideRoundingUp(wanted, largest)))
   if (state.sentInFlight > 0n && room * 2n < even) return 0n
-  // What is above the whole units that arrive would be lost to rounding.
-  return sourceFor(rate, leastDelivered(rate, least(even, most(room, smallest))))
+  const size = least(even, most(room, smallest))
+  const arriving = leastDelivered(rate, size)
+  // Of few units, what is above the whole ones that arrive would be too much to lose to rounding.
+  return arriving < FINE_UNITS ? sourceFor(rate, arriving) : size
 }
 
 /**
