@@ -285,8 +285,9 @@ export class DurablePacketBooks implements RecoveryBooks {
         packet.state = 'given-up'
       })
       packet.state = 'giving-up'
-      // It may be kept for long: not as a view of all that came with it.
-      const executionCondition = Buffer.from(packet.intent.executionCondition)
+      // It may be kept for long: not as a view of all that came with it, nor of 8 KiB that Node cuts small copies from.
+      const executionCondition = Buffer.alloc(packet.intent.executionCondition.length)
+      packet.intent.executionCondition.copy(executionCondition)
       packet.intent = { ...packet.intent, executionCondition }
       packet.committed = group.committed
       this.#intents.wake()
