@@ -12,6 +12,7 @@ import { systemClock } from '../../src/kernel/index.ts'
 import { createLedger } from '../../src/ledger/index.ts'
 import { createMemoryBus } from '../../src/platform/bus/index.ts'
 import type { Database } from '../../src/platform/database/index.ts'
+import { beginTestTerm } from '../../src/platform/leadership/testing/index.ts'
 import { forwardedPackets, fulfilForwarded } from './forwarded-packets.ts'
 import type { MakePacket, Send } from './traffic.ts'
 
@@ -43,7 +44,7 @@ export async function openNodeHere({ db }: Database): Promise<NodeHere> {
     ask: async () => undefined,
     close: async () => {},
   })
-  const books = await openPacketBooks({ db, ledger, clock, logger, assetOf })
+  const books = await openPacketBooks({ db, ledger, clock, logger, assetOf, term: await beginTestTerm(db) })
   const routes = new RouteTable()
   routes.configure([
     { source: 'own', prefix: ADDRESS },

@@ -15,8 +15,11 @@ export interface CommitDeps {
   readonly ledger: Pick<Ledger, 'postIn' | 'postingAtOnce'>
   readonly clock: Clock
   readonly logger: Logger
-  /** When another process writes by now, what this one knows must not come behind. Absent: it is alone. */
-  readonly term?: LeaderTerm
+  /**
+   * When another process writes by now, what this one knows must not come behind. Also after a crash a new one has to be begun
+   * before the journal is read: a statement that the server has may be done when the process that sent it is dead.
+   */
+  readonly term: LeaderTerm
 }
 
 const FIRST_PAUSE_MS = 20
@@ -70,9 +73,9 @@ async function writeAtOnce(
   const posting = transfers.length === 0 ? undefined : ledger.postingAtOnce(transfers)
   if (transfers.length > 0 && posting === undefined) return undefined
   const row = { run, number, atMs: clock.nowMs(), journal }
-  const mayWrite = term === undefined ? undefined : whileTermHeld(term)
   try {
-    const written = await insertRowAndPost(db, row, { mayWrite, numbers: posting?.numbers })
+    const together = { mayWrite: whileTermHeld(term), numbers: posting?.numbers }
+    const written = await insertRowAndPost(db, row, together)
     if (written?.numbers) posting?.committed(written.numbers)
     return written?.seq
   } catch (error) {
@@ -113,7 +116,7 @@ export async function requireMayWrite(
   { term }: Pick<CommitDeps, 'term'>,
   tx: Transaction<Tables>,
 ): Promise<void> {
-  if (term === undefined || (await holdsTerm(tx, term))) return
+  if (await holdsTerm(tx, term)) return
   throw new AppError('LEADERSHIP_LOST', 'Another process is the Interledger node by now.')
 }
 

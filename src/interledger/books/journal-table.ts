@@ -60,7 +60,7 @@ export async function insertRow(tx: Tx, row: RowToInsert): Promise<bigint | unde
 export async function insertRowAndPost(
   db: Db,
   row: RowToInsert,
-  { mayWrite = sql`SELECT`, numbers = sql`NULL` }: InsertedTogether,
+  { mayWrite, numbers = sql`NULL` }: InsertedTogether,
 ): Promise<{ readonly seq: bigint; readonly numbers: readonly bigint[] | null } | undefined> {
   const { rows } = await sql<{ seq: bigint; numbers: readonly bigint[] | null }>`${PREPARED}
     WITH may_write AS MATERIALIZED (${mayWrite}), written AS (${insertFrom(sql`TABLE may_write`, row)})
@@ -69,7 +69,7 @@ export async function insertRowAndPost(
 }
 
 export interface InsertedTogether {
-  readonly mayWrite: RawBuilder<unknown> | undefined
+  readonly mayWrite: RawBuilder<unknown>
   readonly numbers: RawBuilder<readonly bigint[]> | undefined
 }
 

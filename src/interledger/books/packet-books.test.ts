@@ -309,11 +309,10 @@ test('connections that break while groups are written lose no packet and post no
 
 test('who is the node no longer writes nothing, says so once, and tells nobody that a packet was fulfilled', async () => {
   const failures: unknown[] = []
-  const term = { duty: 'ilp', term: 0 } as const
-  const run = await open({ term, onFailed: (error) => void failures.push(error) })
+  const run = await open({ onFailed: (error) => void failures.push(error) })
   const [first, second] = packets(2) as [PacketIntent, PacketIntent]
   await run.books.intend(first)
-  await database.db.updateTable('ilp_leadership_terms').set({ term: 1n }).execute()
+  await database.db.updateTable('ilp_leadership_terms').set({ term: 99n }).execute()
   await expect(run.books.fulfil(first, fulfillmentOf(0))).rejects.toMatchObject({ code: 'ILP_BOOKS_CLOSED' })
   await expect(run.books.intend(second)).rejects.toMatchObject({ code: 'ILP_BOOKS_CLOSED' })
   expect(failures).toMatchObject([{ code: 'LEADERSHIP_LOST' }])

@@ -156,7 +156,7 @@ export class DurablePacketBooks implements RecoveryBooks {
     this.#tidying = new Tidying({
       db,
       logger,
-      ...(term !== undefined && { term }),
+      term,
       rewrite: () => this.#rewriteGivenUp(),
       age: () => ({
         replayFrom: this.#replayFrom(),

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Database } from '../../platform/database/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
+import { beginTestTerm } from '../../platform/leadership/testing/index.ts'
 import { Tidying } from './tidying.ts'
 
 const TIDY_EVERY_MS = 10_000
@@ -19,6 +20,7 @@ beforeEach(async () => {
   tidying = new Tidying({
     db: database.db,
     logger: pino({ level: 'silent' }),
+    term: await beginTestTerm(database.db),
     rewrite: () => void begun++,
     age: () => ({ replayFrom: 1_000_000n, beforeMs: Date.now() }),
   })

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Asset, systemClock } from '../../kernel/index.ts'
 import { testLedger } from '../../ledger/testing/index.ts'
+import { beginTestTerm } from '../../platform/leadership/testing/index.ts'
 import { PaymentStore } from './payment-store.ts'
 import { addPeer, peerTerms, TestNetwork, type TestNode, tokenHashOf } from './testing/index.ts'
 import { createSecretBox } from './testing/secret-for-tests.ts'
@@ -152,7 +153,7 @@ test('a payment that a crash has cut short is interrupted at the next start, and
   const before = await start('test.a', { database })
   await network.stopOne(before)
   const { db } = database
-  const store = new PaymentStore({ db, clock: systemClock, term: { duty: 'ilp', term: 0 } })
+  const store = new PaymentStore({ db, clock: systemClock, term: await beginTestTerm(db) })
   const payment = {
     key: 'cut',
     destination: 'https://x.example',

@@ -4,6 +4,7 @@ import { type Asset, type Clock, systemClock } from '../../../kernel/index.ts'
 import { createLedger } from '../../../ledger/index.ts'
 import { createMemoryBus } from '../../../platform/bus/index.ts'
 import type { Database } from '../../../platform/database/index.ts'
+import { beginTestTerm } from '../../../platform/leadership/testing/index.ts'
 import type { PacketId, PacketIntent } from '../../books.ts'
 import { openPacketBooks, type PacketBooksDeps, peerAccount } from '../index.ts'
 
@@ -17,12 +18,13 @@ export interface TestBooksOptions
 /** Books on a database, as one run of the program has them. */
 export async function testBooks(
   { db }: Pick<Database, 'db'>,
-  { clock = systemClock, assets = {}, ...options }: TestBooksOptions = {},
+  { clock = systemClock, assets = {}, term, ...options }: TestBooksOptions = {},
 ) {
   const logger = pino({ level: 'silent' })
   const ledger = createLedger({ db, bus: createMemoryBus(), clock, logger })
   const assetOf = (peerId: string) => assets[peerId] ?? 'msat'
-  const books = await openPacketBooks({ db, ledger, clock, logger, assetOf, ...options })
+  const held = term ?? (await beginTestTerm(db))
+  const books = await openPacketBooks({ db, ledger, clock, logger, assetOf, term: held, ...options })
   return {
     books,
     ledger,

@@ -8,6 +8,7 @@ import { systemClock } from '../../../kernel/index.ts'
 import { createLedger, type LedgerService } from '../../../ledger/index.ts'
 import { createMemoryBus } from '../../../platform/bus/index.ts'
 import type { Database } from '../../../platform/database/index.ts'
+import { beginTestTerm } from '../../../platform/leadership/testing/index.ts'
 import type { BtpLimits } from '../../btp/index.ts'
 import { openNode } from '../node.ts'
 import type { OpenedNode, OpenNodeDeps } from '../opened-node.ts'
@@ -66,7 +67,7 @@ export async function startTestNode({
     fallbackAddress: 'private.test',
     secret: createSecretBox(secret),
     record: async () => {},
-    term: { duty: 'ilp', term: 0 },
+    term: await beginTestTerm(db),
     keyOfName: async (name) => (/^[0-9a-f]{64}$/.test(name) ? name : undefined),
     asks: new Map(),
     fetch,
