@@ -204,16 +204,7 @@ describe('packets that must not pass', () => {
   test('garbage in the place of a packet: F01, however often; a packet beside it passes', async () => {
     const { peer } = await joinMallory()
     const good = encodeIlpPacket(preparePaying('test.node.shop'))
-    const garbage = [
-      Buffer.alloc(0),
-      Buffer.from([12]),
-      randomBytes(300),
-      good.subarray(0, -1),
-      Buffer.from([12, 0x84, 0xff, 0xff, 0xff, 0xff]),
-      encodeIlpPacket(fulfilling({ data: randomBytes(32) })),
-      encodeIlpPacket({ type: 'reject', code: 'F00', triggeredBy: '', message: '', data: Buffer.alloc(0) }),
-      encodeIlpPacket(preparePaying('no address')),
-    ]
+    const garbage = garbageBeside(good)
     const replies = await Promise.all(garbage.map((bytes) => peer.sendIlp(bytes)))
     expect(countCodes(replies)).toEqual({ F01: garbage.length })
     expect(codeOf(await peer.sendIlp(good))).toBe('fulfill')
@@ -481,15 +472,7 @@ describe('over HTTP', () => {
   test('garbage in the place of a packet is not taken, and a packet beside it passes', async () => {
     const { id, peer } = await joinOverHttp()
     const good = encodeIlpPacket(preparePaying('test.node.shop'))
-    const garbage = [
-      Buffer.alloc(0),
-      Buffer.from([12]),
-      randomBytes(300),
-      good.subarray(0, -1),
-      Buffer.from([12, 0x84, 0xff, 0xff, 0xff, 0xff]),
-      encodeIlpPacket(fulfilling({ data: randomBytes(32) })),
-      encodeIlpPacket(preparePaying('no address')),
-    ]
+    const garbage = garbageBeside(good)
     const replies = await Promise.all([...garbage.map((bytes) => peer.post(bytes)), peer.post(good)])
     expect(countCodes(replies)).toEqual({ 400: garbage.length, fulfill: 1 })
     expect(codeOf(await peer.post(Buffer.alloc(128 * 1024 + 1)))).toBe('413')
@@ -836,3 +819,17 @@ describe('reconciliation', () => {
     expect(await balanceOf(`assets/peer/${id}`)).toBe(0n)
   })
 })
+
+/** What is no Prepare, in the place of one. */
+function garbageBeside(good: Buffer): readonly Buffer[] {
+  return [
+    Buffer.alloc(0),
+    Buffer.from([12]),
+    randomBytes(300),
+    good.subarray(0, -1),
+    Buffer.from([12, 0x84, 0xff, 0xff, 0xff, 0xff]),
+    encodeIlpPacket(fulfilling({ data: randomBytes(32) })),
+    encodeIlpPacket({ type: 'reject', code: 'F00', triggeredBy: '', message: '', data: Buffer.alloc(0) }),
+    encodeIlpPacket(preparePaying('no address')),
+  ]
+}

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { accepted } from '../../kernel/index.ts'
 import { MAX_AMOUNT } from '../packet/index.ts'
-import { damaged, seededRandom } from '../packet/testing/index.ts'
+import { fuzz } from '../packet/testing/index.ts'
 import type { StreamFrame } from './frames.ts'
 import { SEAL_BYTES, seal, unseal } from './keys.ts'
 import { decodeStreamPacket, encodeStreamPacket } from './stream-packet.ts'
@@ -43,21 +43,12 @@ const FUZZED_PACKETS = 100_000
 
 test('damaged packets are decoded or refused with a text, and what is decoded can be encoded again', () => {
   const seed = 29
-  const random = seededRandom(seed)
   const originals = fc
     .sample(anyStreamPacket, { numRuns: 400, seed })
     .map(encodeStreamPacket)
     .filter((bytes) => bytes.length < 1_000)
-  let decoded = 0
-  for (let index = 0; index < FUZZED_PACKETS; index++) {
-    const input = damaged(originals[index % originals.length]!, random)
-    const packet = decodeStreamPacket(input)
-    if (!packet.ok && typeof packet.refusal !== 'string') expect.fail(`no text for ${input.toString('hex')}`)
-    if (!packet.ok) continue
-    decoded++
-    const again = decodeStreamPacket(encodeStreamPacket(packet.value))
-    if (!again.ok) expect.fail(`${input.toString('hex')} (seed ${seed}): ${again.refusal}`)
-  }
+  const [decode, encode] = [decodeStreamPacket, encodeStreamPacket]
+  const decoded = fuzz({ seed, inputs: FUZZED_PACKETS, originals, decode, encode })
   expect(decoded).toBeGreaterThan(FUZZED_PACKETS / 100)
   expect(decoded).toBeLessThan((FUZZED_PACKETS * 99) / 100)
 })

@@ -63,7 +63,20 @@ export interface TwoNodes {
 }
 
 const QUIET_ROUNDS = 6
-const STEP_MS = 400_000
+/** The clock's, in each round of becoming quiet. */
+export const QUIET_STEP_MS = 400_000
+
+/** Rounds of all settlements, until what they send is final and known to each. */
+export async function becomeQuiet(
+  { clock, finalise }: Pick<RailNetwork, 'clock' | 'finalise'>,
+  settlements: readonly Pick<Settlement, 'flush'>[],
+): Promise<void> {
+  for (let round = 0; round < QUIET_ROUNDS; round++) {
+    clock.advanceMs(QUIET_STEP_MS)
+    for (const settlement of settlements) await settlement.flush()
+    await finalise()
+  }
+}
 
 export async function twoNodes(network: RailNetwork): Promise<TwoNodes> {
   const link = { isUp: true }
@@ -81,14 +94,7 @@ export async function twoNodes(network: RailNetwork): Promise<TwoNodes> {
     alice,
     bob,
     link,
-    quiet: async () => {
-      for (let round = 0; round < QUIET_ROUNDS; round++) {
-        network.clock.advanceMs(STEP_MS)
-        await alice.settlement.flush()
-        await bob.settlement.flush()
-        await network.finalise()
-      }
-    },
+    quiet: () => becomeQuiet(network, [alice.settlement, bob.settlement]),
     dispose: async () => {
       await Promise.all(
         [alice, bob].map(async (node) => {
@@ -191,7 +197,7 @@ export function testSettlement(deps: {
     clock,
     logger,
     // A test moves the clock by hours, and the network's word is as old as the last round.
-    maxUnseenMs: 2 * STEP_MS,
+    maxUnseenMs: 2 * QUIET_STEP_MS,
     railTimeoutMs: 2_000,
     ...timing,
   })

@@ -1,5 +1,6 @@
 /** Packets and bytes for tests: any that there may be, from a seed. */
 import fc from 'fast-check'
+import type { Outcome } from '../../../kernel/index.ts'
 import {
   type IlpFulfill,
   type IlpPrepare,
@@ -118,4 +119,35 @@ function noise(length: number, random: () => number): Buffer {
   const bytes = Buffer.allocUnsafe(length)
   for (let index = 0; index < length; index++) bytes[index] = Math.floor(random() * 256)
   return bytes
+}
+
+export interface Fuzzing<T> {
+  readonly seed: number
+  readonly inputs: number
+  /** Encoded; what is fed is made from them. */
+  readonly originals: readonly Buffer[]
+  readonly decode: (bytes: Buffer) => Outcome<T, unknown>
+  readonly encode: (value: T) => Buffer
+}
+
+/**
+ * Feeds damaged bytes: each input is decoded or refused with a text, and what is decoded can be encoded again.
+ *
+ * @returns how many were decoded.
+ * @throws Error with the first input of which that is not so.
+ */
+export function fuzz<T>({ seed, inputs, originals, decode, encode }: Fuzzing<T>): number {
+  const random = seededRandom(seed)
+  let decoded = 0
+  for (let index = 0; index < inputs; index++) {
+    const input = damaged(originals[index % originals.length]!, random)
+    const first = decode(input)
+    if (!first.ok && typeof first.refusal !== 'string')
+      throw new Error(`no text for ${input.toString('hex')}`)
+    if (!first.ok) continue
+    decoded++
+    const again = decode(encode(first.value))
+    if (!again.ok) throw new Error(`${input.toString('hex')} (seed ${seed}): ${String(again.refusal)}`)
+  }
+  return decoded
 }

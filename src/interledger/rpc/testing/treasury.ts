@@ -2,7 +2,12 @@
 import { pino } from 'pino'
 import { testDatabase } from '../../../platform/database/testing/index.ts'
 import { createSettlement, type Rail, type Settlement } from '../../../settlement/index.ts'
-import { type StubNetwork, stubNetwork } from '../../../settlement/stub/testing/index.ts'
+import {
+  becomeQuiet,
+  QUIET_STEP_MS,
+  type StubNetwork,
+  stubNetwork,
+} from '../../../settlement/stub/testing/index.ts'
 import { startTestNode, type TestNode } from '../../node/testing/index.ts'
 import type { IlpClient } from '../index.ts'
 import { startTestRpc } from './rig.ts'
@@ -30,8 +35,6 @@ export interface TwoTreasuries {
 
 export const TREASURY_ASSET = 'usdc'
 const FUNDS = 1_000_000n
-const QUIET_ROUNDS = 6
-const STEP_MS = 400_000
 
 /** They are no peers yet. */
 export async function startTwoTreasuries(): Promise<TwoTreasuries> {
@@ -48,14 +51,7 @@ export async function startTwoTreasuries(): Promise<TwoTreasuries> {
     network,
     alice,
     bob,
-    quiet: async () => {
-      for (let round = 0; round < QUIET_ROUNDS; round++) {
-        network.clock.advanceMs(STEP_MS)
-        await alice.settlement.flush()
-        await bob.settlement.flush()
-        await network.finalise()
-      }
-    },
+    quiet: () => becomeQuiet(network, [alice.settlement, bob.settlement]),
     stop: async () => {
       await Promise.all([alice.stop(), bob.stop()])
       await network.dispose()
@@ -91,7 +87,7 @@ async function startTreasury(
     clock: network.clock,
     logger,
     // The clock of the network goes by hours.
-    maxUnseenMs: 2 * STEP_MS,
+    maxUnseenMs: 2 * QUIET_STEP_MS,
   })
   const rpc = await startTestRpc({ desk: { node: opened.node, settlement }, logger })
   return {

@@ -11,6 +11,8 @@ import {
   type StubView,
 } from '../index.ts'
 
+export { becomeQuiet, QUIET_STEP_MS } from '../../testing/test-node.ts'
+
 /** What an endpoint does wrong; all off at first. */
 export interface StubFaults {
   /** Answers nothing. */
