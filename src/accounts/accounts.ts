@@ -16,7 +16,14 @@ import {
 } from './api-keys.ts'
 import { createBackground } from './background.ts'
 import type { AccountsSettings } from './context.ts'
-import { type LinkedKey, type LinkKey, linkKey, listLinkedKeys, unlinkKey } from './linked-keys.ts'
+import {
+  emailOfKey,
+  type LinkedKey,
+  type LinkKey,
+  linkKey,
+  listLinkedKeys,
+  unlinkKey,
+} from './linked-keys.ts'
 import type { MailJob } from './mail/mail-queue.ts'
 import type { Mailer } from './mail/mailer.ts'
 import { sendPromisedMail, waitingMails } from './mail/promised-mails.ts'
@@ -71,6 +78,8 @@ export interface Accounts {
   ): Promise<AccountOutcome<void>>
   /** The oldest link first. */
   listLinkedKeys(accountId: string): Promise<readonly LinkedKey[]>
+  /** The confirmed address of the account that a key is linked to; undefined when there is none. */
+  emailOf(pubkey: string): Promise<string | undefined>
 
   /** Who shows this access token (`Authorization: Bearer …`). */
   checkAccessToken(text: string): Promise<AccountOutcome<Principal>>
@@ -156,6 +165,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     linkKey: (link, by) => linkKey(context, link, by),
     unlinkKey: (link, by) => unlinkKey(context, link, by),
     listLinkedKeys: (accountId) => listLinkedKeys(context, accountId),
+    emailOf: (pubkey) => emailOfKey(context, pubkey),
     checkAccessToken: (text) => checkAccessToken(context, text),
     checkHttpAuth: (auth) => checkHttpAuth(context, auth),
     checkApiKey: (text) => checkApiKey(context, text),

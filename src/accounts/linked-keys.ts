@@ -36,6 +36,20 @@ export async function listLinkedKeys(
   return rows.map(({ pubkey, linked_at }) => ({ pubkey, linkedAtSeconds: Number(linked_at) }))
 }
 
+/** The confirmed e-mail address of the account that a key is linked to; undefined when there is none. */
+export async function emailOfKey(
+  { db }: Pick<AccountsContext, 'db'>,
+  pubkey: string,
+): Promise<string | undefined> {
+  const found = await db
+    .selectFrom('account_keys')
+    .innerJoin('accounts', 'accounts.id', 'account_keys.account_id')
+    .select('accounts.email')
+    .where('account_keys.pubkey', '=', pubkey)
+    .executeTakeFirst()
+  return found?.email
+}
+
 /** Links a key to an account by a signature of the key. A key has one account at most; to link it again is no mistake. */
 export async function linkKey(
   context: AccountsContext & HttpAuthDeps,

@@ -74,6 +74,20 @@ export const ERROR_CODES = {
   MIRRORS_FILE_DAMAGED:
     'The file with mirrors in the data folder cannot be read; restore it from a backup, or remove it to begin with those of the configuration.',
   NODE_TOO_OLD: 'This program needs Node 24 or newer; run it with `npm start`, which brings its own.',
+  OBSERVATORY_DAYS_MISSING:
+    'Observations were to be counted of a day whose fingerprints are not in memory; nothing was counted. This is a bug, please report it.',
+  OBSERVATORY_DELIVERY_FAILED:
+    'A webhook, mail server or relay did not take what was to be told of an alert; it is tried again by itself. The message says why.',
+  OBSERVATORY_EXPORT_FAILED:
+    'The history of the observatory could not be exported (disk full, database gone, more rows than one file may have); the message says why, ask for a shorter time.',
+  OBSERVATORY_EXPORT_UNAVAILABLE:
+    'DuckDB, which history is exported with, is not installed on this machine; install the optional package @duckdb/node-api.',
+  OBSERVATORY_JOURNAL_FAILED:
+    'The folder with observations that wait for the database cannot be used; the message says why, look at its rights and the disk.',
+  OBSERVATORY_STATE_DAMAGED:
+    'The checkpoint of the statistics in the database is not as the program wrote it; restore the database from a backup.',
+  OBSERVATORY_UNAVAILABLE:
+    'The figures of the observatory are being read back from the database, or kept by another process; ask again in a moment.',
   PEER_FAILED:
     'Another relay could not be reached, left, was silent for too long or answered with nonsense; the message says which. Mirrors try again by themselves.',
   RAIL_FAILED:
@@ -102,6 +116,8 @@ export const ERROR_CODES = {
     'The PKCS#11 token refused an operation (full, write-protected, without what is needed); the message says which and what to do.',
   SIGNER_TOKEN_UNAVAILABLE:
     'The PKCS#11 token or its library is not there or does not answer; look at the path, the label and the device.',
+  SITE_UNREADABLE:
+    'The built page is missing from its folder or is not one; install the program whole, or build it with `npm run build -w web`.',
   STORE_CLOSED: 'The event store was used after it was closed; the program is stopping or this is a bug.',
   STORE_DAMAGED:
     'A file of the event store holds something that was not written by the program; the message names the file and what can be done.',

@@ -106,6 +106,19 @@ export {
 } from './nip56.ts'
 export { AUTHOR_ONLY_KINDS, PRIVATE_KINDS, WRAPPED_ONLY_KINDS } from './nip59.ts'
 export { isVanishRequest, vanishTargets } from './nip62.ts'
+export {
+  discoveryUrl,
+  MAX_DISCOVERY_VALUES,
+  MONITOR_ANNOUNCEMENT_KIND,
+  type MonitorAnnouncement,
+  monitorAnnouncement,
+  parseMonitorAnnouncement,
+  parseRelayDiscovery,
+  RELAY_DISCOVERY_KIND,
+  type RelayDiscovery,
+  type RelayNetwork,
+  relayDiscovery,
+} from './nip66.ts'
 export { embedsProtected, isProtected } from './nip70.ts'
 export {
   isChangingMethod,

@@ -51,6 +51,8 @@ export interface HttpServer {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000
+/** A relay's URL stands in paths, percent-encoded. */
+const MAX_PARAMETER_CHARACTERS = 1_000
 
 /** Makes the server with `/`, `/health`, `/healthz` and `/metrics`; it is ready to `handle` when this resolves. */
 export async function createHttpServer({
@@ -68,20 +70,16 @@ export async function createHttpServer({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
   })
   refuseInOneShape(app)
   addHealth(app, health)
   app.get('/metrics', async (_request, reply) => {
     return reply.type(metrics.contentType).send(await metrics.metrics())
   })
-  app.get('/', async (request, reply) => {
-    const page = homePage(site, request.headers.host)
-    return reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', page.policy)
-      .send(page.html)
-  })
   await routes?.(app)
+  // A part may have a better one.
+  if (!app.hasRoute({ method: 'GET', url: '/' })) addHomePage(app, site)
   await app.ready()
   const handleUpgrade: UpgradeHandler = (request, socket, head) => {
     const take = upgrades?.(pathOf(request))
@@ -111,6 +109,16 @@ function refuseUpgrade(socket: Duplex): void {
     'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
       `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   )
+}
+
+function addHomePage(app: FastifyInstance, site: HomePageFacts): void {
+  app.get('/', async (request, reply) => {
+    const page = homePage(site, request.headers.host)
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', page.policy)
+      .send(page.html)
+  })
 }
 
 function addHealth(app: FastifyInstance, health: HttpServerDeps['health']): void {

@@ -19,6 +19,7 @@ export {
   type EcdsaSignature,
   type EcdsaSigner,
   KEY_PURPOSES,
+  type KeyAgreement,
   type KeyPurpose,
   type Purpose,
   SCHNORR_PURPOSES,

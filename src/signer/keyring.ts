@@ -3,6 +3,7 @@ import { createEcdsaSigner } from './ecdsa-signer.ts'
 import { type FileKeysOptions, openKeptSecret } from './file-keys.ts'
 import { type GivenKey, readGivenSecret } from './given-keys.ts'
 import { holdingFor } from './holdings.ts'
+import { createKeyAgreement } from './key-agreement.ts'
 import type { Notify } from './notices.ts'
 import type { TokenOptions } from './pkcs11/index.ts'
 import { createSchnorrSigner } from './schnorr-signer.ts'
@@ -10,6 +11,7 @@ import { createSecretBox } from './secret-box.ts'
 import type {
   EcdsaPurpose,
   EcdsaSigner,
+  KeyAgreement,
   Purpose,
   SchnorrPurpose,
   SecretBox,
@@ -40,6 +42,8 @@ export interface KeyringOptions {
 export interface Keyring {
   /** The signer for a purpose, of BIP-340. */
   keyFor(purpose: SchnorrPurpose): Promise<Signer>
+  /** What agrees on secrets with the key for a purpose, for encrypted messages (NIP-44). */
+  agreementFor(purpose: SchnorrPurpose): Promise<KeyAgreement>
   /** The signer for a purpose, of ECDSA; its key never leaves the token when there is one that can sign so. */
   ecdsaKeyFor(purpose: EcdsaPurpose): Promise<EcdsaSigner>
   /** What derives and seals with the secret for a purpose. */
@@ -76,6 +80,7 @@ export function openKeyring(folder: string, options: KeyringOptions = {}): Keyri
 
   return {
     keyFor: openedOnce(async (purpose: SchnorrPurpose) => createSchnorrSigner(await secretOf(purpose))),
+    agreementFor: openedOnce(async (purpose: SchnorrPurpose) => createKeyAgreement(await secretOf(purpose))),
     ecdsaKeyFor: openedOnce(openEcdsa),
     secretFor: openedOnce(async (purpose: SecretPurpose) => createSecretBox(await secretOf(purpose))),
     async close() {

@@ -11,6 +11,16 @@ export interface Signer {
   signSchnorr(hash: Uint8Array): Promise<Uint8Array>
 }
 
+/** Whoever holds one secret key and can agree on a secret with the holder of another (ECDH over secp256k1). */
+export interface KeyAgreement {
+  /**
+   * The x coordinate of the product of both keys, 32 bytes, the same from either side: to be hashed before it is used.
+   *
+   * @param publicKey 64 lowercase hex characters, x-only. Throws `SIGNER_FAILED` for what is no key.
+   */
+  sharedSecretWith(publicKey: string): Promise<Uint8Array>
+}
+
 /** As `Signer`, for chains that want ECDSA over secp256k1. */
 export interface EcdsaSigner {
   /** 33 bytes, lowercase hex: the compressed public key. */

@@ -41,6 +41,8 @@ export interface Bus {
 
   setSize(key: string): Promise<BusOutcome<number>>
   setMembers(key: string): Promise<BusOutcome<readonly string[]>>
+  /** Which of some texts are members, at most `MAX_CHANGES`, in the order asked for. */
+  knownMembers(key: string, members: readonly string[]): Promise<BusOutcome<readonly boolean[]>>
   /**
    * A page of a set. A member that is there from the first page to the last comes at least once, in no order.
    *

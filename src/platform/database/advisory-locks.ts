@@ -17,6 +17,10 @@ export const ADVISORY_LOCKS = {
   membership: 0x73746f6d,
   /** What is published of members, one process at a time. */
   announcer: 0x73746f6e,
+  /** The process that keeps the statistics of the observatory, as long as it does. */
+  observatoryLeader: 0x73746f6f,
+  /** New relays of the observatory, which get their numbers one after the other. */
+  observatoryRelays: 0x73746f70,
   /** Staff roles. */
   staff: 0x73746f72,
 } as const

@@ -7,6 +7,7 @@ import type { DutyName } from './terms.ts'
 const LEADER_LOCKS: Readonly<Record<DutyName, number>> = {
   services: ADVISORY_LOCKS.servicesLeader,
   ilp: ADVISORY_LOCKS.ilpLeader,
+  observatory: ADVISORY_LOCKS.observatoryLeader,
 }
 const CONNECT_TIMEOUT_MS = 5_000
 /** How long an answer may take before the connection is taken for lost. */

@@ -12,19 +12,21 @@ declare module '../database/tables.ts' {
   interface Tables {
     leadership_terms: LeadershipTermsTable
     ilp_leadership_terms: LeadershipTermsTable
+    observatory_leadership_terms: LeadershipTermsTable
   }
 }
 
 /**
- * What one process at a time does: `services` are mirrors, retention and backups, `ilp` is the Interledger node. Each has
- * a lock of its own, so that two processes may lead in one each.
+ * What one process at a time does: `services` are mirrors, retention and backups, `ilp` is the Interledger node,
+ * `observatory` keeps the statistics. Each has a lock of its own, so that several processes may lead in one each.
  */
-export type DutyName = 'services' | 'ilp'
+export type DutyName = 'services' | 'ilp' | 'observatory'
 
-const TABLES = { services: 'leadership_terms', ilp: 'ilp_leadership_terms' } as const satisfies Record<
-  DutyName,
-  keyof Tables
->
+const TABLES = {
+  services: 'leadership_terms',
+  ilp: 'ilp_leadership_terms',
+  observatory: 'observatory_leadership_terms',
+} as const satisfies Record<DutyName, keyof Tables>
 
 /** Counts up; to be called by whoever holds the lock. */
 export async function beginTerm(session: Client, duty: DutyName): Promise<number> {

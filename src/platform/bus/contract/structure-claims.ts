@@ -13,6 +13,19 @@ export function structureClaims(claim: Claim): void {
     expect(await granted(one.setSize('none'))).toBe(0)
   })
 
+  claim('a set says which of some texts are in it, in the order asked', async ({ one, other }) => {
+    await granted(one.apply([{ do: 'addMembers', key: 's', members: ['a', '☂', '__proto__'] }]))
+    expect(await granted(other.knownMembers('s', ['b', '☂', 'a', 'a', 'toString']))).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ])
+    expect(await granted(other.knownMembers('s', []))).toEqual([])
+    expect(await granted(other.knownMembers('none', ['a']))).toEqual([false])
+  })
+
   claim('the pages of a set hold every member', async ({ one }) => {
     const members = Array.from({ length: 1_000 }, (_, n) => `member ${n}`)
     await granted(one.apply([{ do: 'addMembers', key: 's', members }]))

@@ -112,6 +112,13 @@ class MemoryBus implements Bus {
     return this.#answer(() => [...(this.#keys.set(key) ?? [])])
   }
 
+  knownMembers(key: string, members: readonly string[]): Promise<BusOutcome<readonly boolean[]>> {
+    return this.#answer(() => {
+      const set = this.#keys.set(key)
+      return members.map((member) => set?.has(member) === true)
+    })
+  }
+
   setPage(key: string, cursor: string | undefined, countHint: number): Promise<BusOutcome<SetPage>> {
     return this.#answer(() => {
       // In order, so that the last member of a page says where the next one begins, whatever came and went.

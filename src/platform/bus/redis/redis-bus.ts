@@ -166,6 +166,14 @@ export class RedisBus implements Bus {
     return this.#ask((redis) => redis.smembers(this.#key(key)))
   }
 
+  knownMembers(key: string, members: readonly string[]): Promise<BusOutcome<readonly boolean[]>> {
+    if (members.length === 0) return Promise.resolve(accepted([]))
+    return this.#ask(async (redis) => {
+      const answers = await redis.smismember(this.#key(key), ...members)
+      return answers.map((answer) => answer === 1)
+    })
+  }
+
   setPage(key: string, cursor: string | undefined, countHint: number): Promise<BusOutcome<SetPage>> {
     return this.#ask(async (redis) => {
       const [next, members] = await redis.sscan(this.#key(key), cursor ?? '0', 'COUNT', countHint)
