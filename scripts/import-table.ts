@@ -12,6 +12,7 @@ interface Part {
 export const PARTS: Readonly<Record<string, Part>> = {
   kernel: { is: 'words everybody shares; no I/O', mayImport: [] },
   nostr: { is: 'the protocol, pure; no I/O', mayImport: ['kernel'] },
+  spam: { is: 'how likely a text is spam, learnt', mayImport: ['kernel'] },
   config: { is: 'settings', mayImport: ['kernel'] },
   platform: { is: 'log, metrics, HTTP', mayImport: ['kernel'] },
   signer: { is: 'keys, and who signs with them', mayImport: ['kernel'] },
@@ -30,13 +31,17 @@ export const PARTS: Readonly<Record<string, Part>> = {
     is: 'debts paid: rails, channels, claims',
     mayImport: ['interledger', 'ledger', 'platform', 'kernel'],
   },
+  observatory: {
+    is: 'what Nostr is doing, over all relays',
+    mayImport: ['spam', 'ledger', 'platform', 'nostr', 'kernel'],
+  },
   retention: {
     is: 'what is removed by age, count and size',
     mayImport: ['events', 'platform', 'nostr', 'kernel'],
   },
   relay: {
     is: 'connections, subscriptions, policies',
-    mayImport: ['retention', 'events', 'platform', 'nostr', 'kernel'],
+    mayImport: ['retention', 'events', 'platform', 'spam', 'nostr', 'kernel'],
   },
   moderation: {
     is: 'what people decide about the relay',

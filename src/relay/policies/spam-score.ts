@@ -1,10 +1,11 @@
 /**
- * How much a text looks like spam, as a sum of weights that can be read and explained. Nothing here is learnt, and
- * nothing is looked up elsewhere. It finds what is sent in numbers, and advertising; it does not find a well-written lie.
+ * How much a text looks like spam, as a sum of weights that can be read and explained. One of its signs is learnt (`src/spam`),
+ * and nothing is looked up elsewhere. It finds what is sent in numbers, and advertising; it does not find a well-written lie.
  */
 import { createHash } from 'node:crypto'
 import { SPAM_SIGN_WEIGHTS, type SpamTextSign, spamSignsOf } from '../../events/index.ts'
 import type { NostrEvent } from '../../nostr/index.ts'
+import { SURELY_SPAM, spamProbability } from '../../spam/index.ts'
 import { RecentMap } from './recent-map.ts'
 
 /** Texts that are remembered to find repeats. */
@@ -24,9 +25,22 @@ const REPEAT_WEIGHTS = {
   repeatedOnce: 50,
 } as const
 
-export type SpamSign = SpamTextSign | keyof typeof REPEAT_WEIGHTS
+/**
+ * What the learnt model adds. Less than the recommended threshold: it is wrong about one in twelve of what it calls spam, and
+ * then no other sign agrees as a rule.
+ */
+const LEARNT_WEIGHTS = {
+  /** `spamProbability` is at least `SURELY_SPAM`. */
+  looksLikeSpam: 60,
+} as const
 
-const WEIGHTS: Readonly<Record<SpamSign, number>> = { ...SPAM_SIGN_WEIGHTS, ...REPEAT_WEIGHTS }
+export type SpamSign = SpamTextSign | keyof typeof REPEAT_WEIGHTS | keyof typeof LEARNT_WEIGHTS
+
+const WEIGHTS: Readonly<Record<SpamSign, number>> = {
+  ...SPAM_SIGN_WEIGHTS,
+  ...REPEAT_WEIGHTS,
+  ...LEARNT_WEIGHTS,
+}
 
 export interface SpamScore {
   /** In hundredths. */
@@ -48,6 +62,7 @@ export class SpamScorer {
   score(event: Pick<NostrEvent, 'pubkey' | 'content' | 'tags'>, nowSeconds: number): SpamScore {
     const text = event.content.slice(0, LOOKED_AT_CHARACTERS)
     const signs: SpamSign[] = spamSignsOf(event)
+    if (spamProbability(text) >= SURELY_SPAM) signs.push('looksLikeSpam')
     const repeats = this.#repeats(text, event.pubkey, nowSeconds)
     if (repeats >= 2) signs.push('repeatedByOthers')
     else if (repeats === 1) signs.push('repeatedOnce')

@@ -32,6 +32,7 @@ describe('signs', () => {
     ['hiddenCharacters', 'a\u200Bb\u200Bc\u200Bd\u200B'],
     ['gibberish', 'q9XzKf0LmW'.repeat(14)],
     ['markup', '<a href="https://x.example">x</a>'],
+    ['looksLikeSpam', '免费领取USDT红包 https://t.me/somewhere 点击链接'],
   ])('%s: %s', (sign, content) => {
     expect(signs(content)).toContain(sign)
   })
@@ -66,6 +67,13 @@ describe('a repeat', () => {
     score(key(1), 'something that was said once')
     expect(score(key(2), 'something that was said once', NOW_SECONDS + 30 * 86_400)).toBe(0)
   })
+})
+
+test('what is learnt counts beside the other signs, and alone stays below the recommended threshold', () => {
+  const scorer = new SpamScorer()
+  const score = (content: string) => scorer.score({ pubkey: ALICE, content, tags: [] }, NOW_SECONDS)
+  expect(score('Follow me I follow back')).toEqual({ score: 60, signs: ['looksLikeSpam'] })
+  expect(score('Damus 中文社群 https://t.me/abc').score).toBeGreaterThanOrEqual(100)
 })
 
 test('spam is stopped from the threshold on, members and other kinds are not scored', () => {
