@@ -1,0 +1,74 @@
+import type { IncomingMessage } from 'node:http'
+import { expect, test } from 'vitest'
+import { createManualClock, refused } from '../../../kernel/index.ts'
+import { createMemoryBus } from '../../../platform/bus/index.ts'
+import { ADDRESS_LIMIT, Callers, UNCHANGED_LIMIT } from './callers.ts'
+import { MAX_SUBJECTS, RequestWindows, WINDOW_SECONDS } from './request-windows.ts'
+
+const clock = createManualClock(1_800_000_000_000)
+
+function callers(): Callers {
+  return new Callers({
+    keys: () => undefined,
+    tiers: () => undefined,
+    rates: createMemoryBus(),
+    clock,
+    addressOf: () => '192.0.2.1',
+  })
+}
+
+test('answers that bring nothing new are bounded too, and then count as requests', async () => {
+  const limits = callers()
+  const who = await limits.of({ headers: {} } as IncomingMessage)
+  if (!who.ok) throw new Error('an address is always known')
+  for (let n = 0; n < UNCHANGED_LIMIT + ADDRESS_LIMIT; n++) {
+    expect(limits.takeUnchanged(who.value).isAllowed).toBe(true)
+  }
+  expect(limits.takeUnchanged(who.value).isAllowed).toBe(false)
+})
+
+test('while the shared count is away, this process counts alone', () => {
+  const away = refused({ code: 'BUS_DOWN', text: 'away' } as const)
+  const windows = new RequestWindows({ increment: async () => away, renew: async () => away }, clock)
+  const allowed = Array.from({ length: 150 }, () => windows.take('somebody', 100).isAllowed)
+  expect(allowed.filter((one) => one)).toHaveLength(100)
+})
+
+test('a window ends after a quarter of an hour at the latest, and what was shared of it is forgotten', async () => {
+  const bus = createMemoryBus()
+  const windows = new RequestWindows(bus, clock)
+  while (windows.take('somebody', 5).isAllowed);
+  const { resetSeconds } = windows.look('somebody', 5)
+  expect(resetSeconds).toBeLessThanOrEqual(WINDOW_SECONDS)
+  clock.advanceSeconds(resetSeconds)
+  expect(windows.take('somebody', 5)).toMatchObject({ isAllowed: true, remaining: 4 })
+  await bus.close()
+})
+
+test('a process that was started late learns what the others have counted', async () => {
+  const bus = createMemoryBus()
+  const [early, late] = [new RequestWindows(bus, clock), new RequestWindows(bus, clock)]
+  for (let n = 0; n < 40; n++) early.take('somebody', 100)
+  await new Promise(setImmediate)
+  late.take('somebody', 100)
+  await new Promise(setImmediate)
+  const { remaining } = late.look('somebody', 100)
+  // At most so many are not shared yet as are shared at once.
+  expect(remaining).toBeGreaterThanOrEqual(100 - 41)
+  expect(remaining).toBeLessThanOrEqual(100 - 41 + 20)
+  await bus.close()
+})
+
+test('however many different addresses come, so many are remembered and no more', () => {
+  const windows = new RequestWindows(
+    {
+      increment: async () => refused({ code: 'BUS_DOWN', text: '' } as const),
+      renew: async () => refused({ code: 'BUS_DOWN', text: '' } as const),
+    },
+    clock,
+  )
+  windows.take('the first', 100)
+  for (let n = 0; n < MAX_SUBJECTS; n++) windows.take(`address ${n}`, 100)
+  expect(windows.look('the first', 100).remaining).toBe(100)
+  expect(windows.look(`address ${MAX_SUBJECTS - 1}`, 100).remaining).toBe(99)
+})

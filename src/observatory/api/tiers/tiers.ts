@@ -1,0 +1,15 @@
+/** How much a key may ask for, and what that costs. */
+export interface Tier {
+  readonly name: string
+  readonly requestsPer15Min: number
+  /** In msat; 0 is free. */
+  readonly priceMsatPerMonth: bigint
+}
+
+export interface ApiTierSettings {
+  /** One named `free` replaces `FREE_TIER`; all others cost something. */
+  readonly tiers: readonly Tier[]
+}
+
+/** Of keys without a subscription. */
+export const FREE_TIER: Tier = { name: 'free', requestsPer15Min: 1_000, priceMsatPerMonth: 0n }

@@ -1,0 +1,413 @@
+/** The connections of one collector: which relays are its, which are connected to, and what is reported of them. */
+import type { Clock } from '../../kernel/index.ts'
+import type { Logger } from '../../platform/index.ts'
+import { createNameResolver, type ResolveName } from '../../platform/internet/index.ts'
+import type { EventIntake } from '../event-intake.ts'
+import type { DirectoryEntry, RelayDirectory, RelayOrigin } from '../relay-directory.ts'
+import {
+  OFFENCES,
+  type Offence,
+  type RelayCursor,
+  type RelayReport,
+  type RelayState,
+} from '../relay-report.ts'
+import {
+  type CollectorLimits,
+  type CollectorSettings,
+  DEFAULT_LIMITS,
+  MAX_CONNECTIONS,
+} from './collector-settings.ts'
+import { Discovery } from './discovery.ts'
+import { createInformationDesk } from './information-desk.ts'
+import type { CollectorMembers } from './members.ts'
+import { type Plannable, planConnections } from './plan.ts'
+import { normalizeRelayAddress } from './relay-address.ts'
+import { type RouteRules, routeOf } from './relay-route.ts'
+import { RelayWatch } from './relay-watch.ts'
+import { shareOf } from './share.ts'
+
+export interface CollectorDeps {
+  readonly directory: RelayDirectory
+  readonly intake: EventIntake
+  readonly seeds: readonly string[]
+  /** `ws://` URL of our own relay; exempt from address rules. */
+  readonly own?: string
+  readonly settings: CollectorSettings
+  readonly members: CollectorMembers
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits?: Partial<CollectorLimits>
+  /** From 0 to 1, evenly spread; the machine's when absent. */
+  readonly random?: () => number
+  /** The name servers of the machine when absent. */
+  readonly resolve?: ResolveName
+}
+
+/** A relay, for health and console. */
+export interface RelayStatus {
+  readonly relay: number
+  readonly url: string
+  readonly state: RelayState
+  readonly reason: string | undefined
+  readonly isProven: boolean
+  readonly failures: number
+  readonly nextTrySeconds: number
+  readonly cursor: RelayCursor
+  readonly pingMs: number | undefined
+  /** Since the collector was opened. */
+  readonly offences: Readonly<Partial<Record<Offence, number>>>
+}
+
+/** Plain numbers. */
+export interface CollectorStats {
+  readonly known: number
+  /** Known ones that are this collector's to read. */
+  readonly share: number
+  readonly connected: number
+  readonly connecting: number
+  readonly waiting: number
+  readonly candidates: number
+  readonly refused: number
+  /** Since the collector was opened; of EVENT messages. */
+  readonly messages: number
+  readonly bytes: number
+  /** Seconds of which relays may have more than they send at once. */
+  readonly uncertainSeconds: number
+  readonly offences: Readonly<Record<Offence, number>>
+}
+
+export interface Collector {
+  /**
+   * What changed since the last call; to be called about once a second, before what the intake holds is delivered. A
+   * cursor in it covers only events that were given to the intake before.
+   */
+  takeReports(): readonly RelayReport[]
+  relays(): readonly RelayStatus[]
+  stats(): CollectorStats
+  /** Leaves all relays. What is still to be reported can be taken afterwards. */
+  stop(): Promise<void>
+}
+
+/** Reports of one call; the others come with the next. */
+const MAX_REPORTS = 2_000
+const MAX_LEARNT_AT_ONCE = 500
+/** A relay that gave its connection to another waits for its next turn. */
+const ROTATION_MS = 600_000
+
+/** A relay that is known; the watch is made when it is first tried. */
+interface KnownRelay extends Plannable {
+  entry: DirectoryEntry
+  watch: RelayWatch | undefined
+  isOurs: boolean
+}
+
+/**
+ * Opens the connections.
+ *
+ * @throws whatever the directory throws when it cannot be read.
+ */
+export async function openCollector(deps: CollectorDeps): Promise<Collector> {
+  const collector = new OpenCollector(deps)
+  await collector.start()
+  return collector
+}
+
+class OpenCollector implements Collector {
+  readonly #deps: CollectorDeps
+  readonly #limits: CollectorLimits
+  readonly #routes: RouteRules
+  readonly #intake: EventIntake
+  readonly #known = new Map<string, KnownRelay>()
+  readonly #discovery: Discovery
+  readonly #desk = createInformationDesk()
+  readonly #timers: NodeJS.Timeout[] = []
+  readonly #stops: (() => void)[] = []
+  readonly #offences = new Map<Offence, number>()
+  #leaving: RelayReport[] = []
+  #working: Promise<void> = Promise.resolve()
+  #messages = 0
+  #bytes = 0
+  #reportFrom = 0
+  #isStopped = false
+
+  constructor(deps: CollectorDeps) {
+    const { settings, own, resolve } = deps
+    this.#deps = deps
+    this.#limits = { ...DEFAULT_LIMITS, ...deps.limits }
+    this.#routes = {
+      allowPrivate: settings.allowPrivate,
+      onionProxy: settings.onionProxy,
+      aliases: settings.aliases ?? new Map(),
+      own,
+      resolve: resolve ?? createNameResolver(),
+    }
+    this.#discovery = new Discovery({ rules: this.#rules, isKnown: (url) => this.#known.has(url) })
+    this.#intake = this.#countingIntake(deps.intake)
+  }
+
+  async start(): Promise<void> {
+    const { directory, seeds, own, members, intake, clock, settings } = this.#deps
+    await this.#learn(this.#accepted(seeds), 'seed')
+    if (own !== undefined) await this.#learn([own], 'own')
+    this.#adopt(await directory.all())
+    this.#stops.push(
+      members.onChange(() => this.#inTurn(() => this.#onMembers())),
+      intake.onDrain(() => this.#resumeAll()),
+    )
+    if (settings.discovers) {
+      this.#stops.push(intake.onEvent((event) => this.#discovery.note(event, clock.nowSeconds())))
+      this.#every(this.#limits.learnMs, () => this.#inTurn(() => this.#learnDiscovered()))
+    }
+    this.#every(this.#limits.refreshMs, () => this.#inTurn(async () => this.#adopt(await directory.all())))
+    this.#every(this.#limits.tickMs, () => this.#tick())
+    this.#tick()
+  }
+
+  takeReports(): readonly RelayReport[] {
+    const nowMs = this.#deps.clock.nowMs()
+    const reports = this.#leaving.splice(0, MAX_REPORTS)
+    const watched = this.#watches()
+    // Where the last call had no room any more, this one begins.
+    const from = this.#reportFrom < watched.length ? this.#reportFrom : 0
+    let looked = 0
+    for (; looked < watched.length && reports.length < MAX_REPORTS; looked++) {
+      const report = watched[(from + looked) % watched.length]!.takeReport(nowMs)
+      if (report !== undefined) reports.push(report)
+    }
+    this.#reportFrom = looked < watched.length ? (from + looked) % watched.length : 0
+    return reports
+  }
+
+  relays(): readonly RelayStatus[] {
+    return this.#ours().map(({ entry, watch }) => ({
+      relay: entry.relay,
+      url: entry.url,
+      state: watch?.state ?? (entry.isProven ? 'waiting' : 'candidate'),
+      reason: watch?.reason,
+      isProven: watch?.isProven ?? entry.isProven,
+      failures: watch?.failures ?? entry.failures,
+      nextTrySeconds: watch === undefined ? entry.nextTrySeconds : Math.ceil(watch.nextTryMs / 1_000),
+      cursor: watch?.cursor ?? entry.cursor,
+      pingMs: watch?.lastPingMs,
+      offences: Object.fromEntries(watch?.offences ?? []),
+    }))
+  }
+
+  stats(): CollectorStats {
+    const relays = this.#ours()
+    const states = relays.map(
+      ({ entry, watch }) => watch?.state ?? (entry.isProven ? 'waiting' : 'candidate'),
+    )
+    const count = (...wanted: readonly RelayState[]) =>
+      states.filter((state) => wanted.includes(state)).length
+    return {
+      known: this.#known.size,
+      share: relays.length,
+      connected: count('catching-up', 'live', 'polling'),
+      connecting: count('connecting'),
+      waiting: count('waiting'),
+      candidates: relays.filter(({ isProven }) => !isProven).length,
+      refused: count('refused'),
+      messages: this.#messages,
+      bytes: this.#bytes,
+      uncertainSeconds: relays.reduce((sum, { watch }) => sum + (watch?.uncertainSeconds ?? 0), 0),
+      offences: this.#offenceTotals(relays),
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    for (const timer of this.#timers) clearInterval(timer)
+    for (const stop of this.#stops) stop()
+    this.#desk.stop()
+    for (const watch of this.#watches()) watch.release('the collector stops')
+    await this.#working
+  }
+
+  get #rules() {
+    const { allowPrivate, onionProxy } = this.#deps.settings
+    return { allowPrivate, allowOnion: onionProxy !== undefined }
+  }
+
+  #every(ms: number, act: () => void): void {
+    const timer = setInterval(act, ms)
+    timer.unref()
+    this.#timers.push(timer)
+  }
+
+  /** One after the other: what is learnt and what members do must not cross. A directory that is away is asked later. */
+  #inTurn(step: () => Promise<void>): void {
+    this.#working = this.#working.then(async () => {
+      if (this.#isStopped) return
+      try {
+        await step()
+      } catch (error) {
+        this.#deps.logger.warn({ err: error }, 'observatory.directory_unavailable')
+      }
+    })
+  }
+
+  #countingIntake(intake: EventIntake): EventIntake {
+    return {
+      take: (feed, data) => {
+        this.#messages += 1
+        this.#bytes += data.length
+        return intake.take(feed, data)
+      },
+      get isFull() {
+        return intake.isFull
+      },
+      onDrain: (listener) => intake.onDrain(listener),
+      onEvent: (listener) => intake.onEvent(listener),
+    }
+  }
+
+  #accepted(urls: readonly string[]): readonly string[] {
+    const addresses = urls.map((url) => normalizeRelayAddress(url, this.#rules))
+    return [...new Set(addresses.flatMap((address) => (address.ok ? [address.value] : [])))]
+  }
+
+  async #learn(urls: readonly string[], origin: RelayOrigin): Promise<void> {
+    for (let start = 0; start < urls.length; start += MAX_LEARNT_AT_ONCE) {
+      const room = this.#deps.settings.maxKnownRelays - this.#known.size
+      if (room <= 0) return
+      const batch = urls.slice(start, start + Math.min(room, MAX_LEARNT_AT_ONCE))
+      this.#adopt(await this.#deps.directory.learn(batch, origin))
+    }
+  }
+
+  async #learnDiscovered(): Promise<void> {
+    const found = this.#discovery.take(MAX_LEARNT_AT_ONCE)
+    for (const origin of ['relay-list', 'monitor'] as const) {
+      const urls = found.filter((relay) => relay.origin === origin).map(({ url }) => url)
+      if (urls.length > 0) await this.#learn(urls, origin)
+    }
+  }
+
+  /** Takes entries of the directory in. What a watch of ours knows is newer than the directory. */
+  #adopt(entries: readonly DirectoryEntry[]): void {
+    const live = this.#deps.members.live()
+    for (const entry of entries) {
+      const known = this.#known.get(entry.url)
+      if (known !== undefined) known.entry = entry
+      else if (this.#known.size < this.#deps.settings.maxKnownRelays) {
+        this.#known.set(entry.url, this.#knownRelay(entry, shareOf(entry.url, live, this.#deps.members.self)))
+      }
+    }
+  }
+
+  #knownRelay(entry: DirectoryEntry, isOurs: boolean): KnownRelay {
+    return {
+      url: entry.url,
+      entry,
+      watch: undefined,
+      isOurs,
+      get isProven() {
+        return this.watch?.isProven ?? this.entry.isProven
+      },
+      get isActive() {
+        return this.watch?.isActive ?? false
+      },
+      get isConnected() {
+        return this.watch?.isConnected ?? false
+      },
+      get failures() {
+        return this.watch?.failures ?? this.entry.failures
+      },
+      get nextTryMs() {
+        if (this.watch?.state === 'refused') return Number.POSITIVE_INFINITY
+        return this.watch?.nextTryMs ?? this.entry.nextTrySeconds * 1_000
+      },
+    }
+  }
+
+  /** Somebody came or went: what is not ours any more is left, what has become ours goes on where the directory says. */
+  async #onMembers(): Promise<void> {
+    const { members, directory, logger } = this.#deps
+    const live = members.live()
+    for (const known of this.#known.values()) {
+      const isOurs = shareOf(known.url, live, members.self)
+      if (known.isOurs && !isOurs) this.#giveAway(known)
+    }
+    this.#adopt(await directory.all())
+    for (const known of this.#known.values()) known.isOurs = shareOf(known.url, live, members.self)
+    logger.info({ members: live.length, relays: this.#ours().length }, 'observatory.shared_out')
+    this.#tick()
+  }
+
+  #giveAway(known: KnownRelay): void {
+    known.isOurs = false
+    const { watch } = known
+    known.watch = undefined
+    if (watch === undefined) return
+    watch.release('another collector reads it')
+    for (const [offence, count] of watch.offences) {
+      this.#offences.set(offence, (this.#offences.get(offence) ?? 0) + count)
+    }
+    const last = watch.takeReport(this.#deps.clock.nowMs(), true)
+    if (last !== undefined) this.#leaving.push(last)
+  }
+
+  #tick(): void {
+    if (this.#isStopped) return
+    const nowMs = this.#deps.clock.nowMs()
+    for (const watch of this.#watches()) watch.tick(nowMs)
+    if (this.#intake.isFull) return
+    const { maxConnections } = this.#deps.settings
+    const bounds = {
+      maxConnections: Math.min(maxConnections, MAX_CONNECTIONS),
+      maxConnecting: this.#limits.maxConnecting,
+    }
+    const { connect, release } = planConnections(this.#ours(), bounds, nowMs)
+    for (const { watch } of release) watch?.release('others need the connection', ROTATION_MS)
+    for (const known of connect) this.#connect(known)
+  }
+
+  #connect(known: KnownRelay): void {
+    known.watch ??= this.#watch(known.entry)
+    const address = this.#refusalOf(known.url)
+    if (address !== undefined) known.watch.refuse(address)
+    else known.watch.connect()
+  }
+
+  #watch(entry: DirectoryEntry): RelayWatch {
+    const { settings, clock, random } = this.#deps
+    return new RelayWatch({
+      entry,
+      route: routeOf(entry.url, this.#routes),
+      settings,
+      limits: this.#limits,
+      intake: this.#intake,
+      clock,
+      random: random ?? Math.random,
+      askInformation: (route) => this.#desk.ask(route),
+    })
+  }
+
+  /** The directory may hold addresses that were accepted under other settings. */
+  #refusalOf(url: string): string | undefined {
+    if (url === this.#deps.own || this.#routes.aliases.has(url)) return undefined
+    const address = normalizeRelayAddress(url, this.#rules)
+    return address.ok ? undefined : address.refusal
+  }
+
+  #resumeAll(): void {
+    for (const watch of this.#watches()) watch.resume()
+  }
+
+  #ours(): readonly KnownRelay[] {
+    return [...this.#known.values()].filter(({ isOurs }) => isOurs)
+  }
+
+  #watches(): readonly RelayWatch[] {
+    return [...this.#known.values()].flatMap(({ watch }) => (watch === undefined ? [] : [watch]))
+  }
+
+  #offenceTotals(relays: readonly KnownRelay[]): Record<Offence, number> {
+    const count = (offence: Offence) =>
+      relays.reduce((sum, { watch }) => sum + (watch?.offences.get(offence) ?? 0), 0)
+    const totals = OFFENCES.map((offence) => [offence, (this.#offences.get(offence) ?? 0) + count(offence)])
+    return Object.fromEntries(totals)
+  }
+}

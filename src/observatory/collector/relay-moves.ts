@@ -1,0 +1,20 @@
+import type { RelayState } from '../relay-report.ts'
+
+export type RelayMove = 'connect' | 'open' | 'catch-up' | 'poll' | 'fail' | 'release' | 'refuse'
+
+/** What may become of a relay; anything not in here is a mistake of ours. */
+export const RELAY_MOVES = {
+  candidate: { connect: 'connecting', refuse: 'refused' },
+  waiting: { connect: 'connecting', refuse: 'refused' },
+  connecting: { open: 'catching-up', fail: 'waiting', release: 'waiting', refuse: 'refused' },
+  'catching-up': { 'catch-up': 'live', poll: 'polling', fail: 'waiting', release: 'waiting' },
+  live: { open: 'catching-up', poll: 'polling', fail: 'waiting', release: 'waiting' },
+  polling: { fail: 'waiting', release: 'waiting' },
+  refused: {},
+} as const satisfies Record<RelayState, Partial<Record<RelayMove, RelayState>>>
+
+/** The state after a move; undefined when there is no such move. */
+export function afterMove(state: RelayState, move: RelayMove): RelayState | undefined {
+  const moves: Partial<Record<RelayMove, RelayState>> = RELAY_MOVES[state]
+  return moves[move]
+}

@@ -1,0 +1,33 @@
+/** What one relay's next report adds up: watched time and latencies. */
+
+/** Measurements of one report; further ones are dropped. */
+const MAX_SAMPLES = 64
+
+export type Latency = 'openMs' | 'readMs' | 'pingMs'
+
+export class RelayTally {
+  #watchedMs = 0
+  #connectedMs = 0
+  #samples: Record<Latency, number[]> = { openMs: [], readMs: [], pingMs: [] }
+
+  watched(ms: number, isConnected: boolean): void {
+    this.#watchedMs += ms
+    if (isConnected) this.#connectedMs += ms
+  }
+
+  measured(what: Latency, ms: number): void {
+    const samples = this.#samples[what]
+    if (samples.length < MAX_SAMPLES) samples.push(Math.round(ms * 10) / 10)
+  }
+
+  /** Everything since the last call; parts of seconds stay for the next one. */
+  take() {
+    const watchedSeconds = Math.floor(this.#watchedMs / 1_000)
+    const connectedSeconds = Math.min(watchedSeconds, Math.floor(this.#connectedMs / 1_000))
+    this.#watchedMs -= watchedSeconds * 1_000
+    this.#connectedMs -= connectedSeconds * 1_000
+    const samples = this.#samples
+    this.#samples = { openMs: [], readMs: [], pingMs: [] }
+    return { watchedSeconds, connectedSeconds, ...samples }
+  }
+}

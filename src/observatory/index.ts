@@ -1,0 +1,10 @@
+/** The door of the observatory: the words that its pieces share. Each piece has a door of its own. */
+export type { Delivery, DeliverySink } from './delivery.ts'
+export type { EventIntake, RelayFeed } from './event-intake.ts'
+export { LANGUAGES } from './languages.ts'
+export type { Observation } from './observation.ts'
+export { ObservationBatch } from './observation-batch.ts'
+export { isRange, RANGES, type Range, rangeStart, rangeStep } from './ranges.ts'
+export type { DirectoryEntry, RelayDirectory, RelayOrigin } from './relay-directory.ts'
+export { OFFENCES, type Offence, type RelayReport, type RelayState } from './relay-report.ts'
+export type { Snapshot, SourcedSnapshot, StatisticsSource } from './snapshot.ts'

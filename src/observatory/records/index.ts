@@ -1,0 +1,17 @@
+/** The door of what the observatory has in PostgreSQL: relays, deliveries, the keeper, snapshots, history. */
+export { type ActiveDay, activeDays, windowUsers } from './active-days.ts'
+export type { Engine, EngineFactory } from './engine.ts'
+export {
+  type Keeper,
+  type KeeperDeps,
+  type KeeperSettings,
+  type KeeperState,
+  type KeeperStats,
+  openKeeper,
+} from './keeper.ts'
+export { relayHistory, relayLogs, relayNumber } from './relay-history.ts'
+export { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts'
+export { latestSnapshot, type TakenSnapshot } from './snapshots.ts'
+export { tableDirectory } from './table-directory.ts'
+export { tableSink } from './table-sink.ts'
+export type { Db } from './tables.ts'

@@ -1,0 +1,2 @@
+/** The door of the built page. */
+export { addSite, type SiteOptions } from './add-site.ts'
