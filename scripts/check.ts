@@ -18,10 +18,12 @@ const AT_ONCE = 2
 
 const CHECKS: readonly Check[] = [
   { name: 'types', command: ['tsc', '--noEmit', '-p', ROOT] },
+  { name: 'types of the page', command: ['tsc', '--noEmit', '-p', resolve(ROOT, 'web')] },
   { name: 'lint with types', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'unused code', command: ['knip', '--no-progress'] },
   { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '--colors=off', '.'] },
   { name: 'import table', command: ['vitest', 'run', '--reporter=dot', 'test/tidy.test.ts'] },
+  { name: 'built page', command: ['node', 'web/check-built.ts'] },
   { name: 'generated pages', command: ['node', 'scripts/generate.ts', '--check'] },
 ]
 

@@ -1,0 +1,42 @@
+/** How relays and their programs are called in a table. */
+
+/** `relay.example/inbox` of `wss://relay.example/inbox/`; an address without encryption keeps its scheme, which is news. */
+export function relayName(url: string): string {
+  return url.replace(/^wss:\/\//, '').replace(/\/+$/, '')
+}
+
+/** `strfry` of `git+https://github.com/hoytech/strfry.git`. */
+export function softwareName(software: string): string {
+  const path = software
+    .trim()
+    .replace(/[?#].*$/, '')
+    .replace(/\/+$/, '')
+  const last = path.slice(path.lastIndexOf('/') + 1).replace(/\.git$/, '')
+  return (last === '' ? software.trim() : last).toLowerCase()
+}
+
+const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
+
+/** `Germany (DE)`; whatever else a relay says is shown as it says it. */
+export function countryName(code: string): string {
+  const upper = code.toUpperCase()
+  const name = /^[A-Z]{2}$/.test(upper) ? regions.of(upper) : undefined
+  return name === undefined ? code : `${name} (${upper})`
+}
+
+const STATES: Readonly<Record<string, { readonly word: string; readonly means: string }>> = {
+  live: { word: 'live', means: 'Subscribed, and caught up.' },
+  'catching-up': { word: 'catching up', means: 'Connected; older events are still being read.' },
+  polling: {
+    word: 'polling',
+    means: 'It closes subscriptions that stay open, so it is asked again and again.',
+  },
+  connecting: { word: 'connecting', means: 'A connection is being opened.' },
+  waiting: { word: 'down', means: 'It did not answer; the next try is due later.' },
+  refused: { word: 'refused', means: 'Its address is not one that is connected to.' },
+  candidate: { word: 'unproven', means: 'Heard of; it has not answered as a relay does yet.' },
+}
+
+export function stateWords(state: string): { readonly word: string; readonly means: string } {
+  return STATES[state] ?? { word: state, means: state }
+}
