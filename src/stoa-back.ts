@@ -23,6 +23,7 @@ import { createLonelyHost, type HostAnswer, type RelayHost } from './relay/index
 import type { Keyring, Signer } from './signer/index.ts'
 import type { NodeRoom } from './stoa-node.ts'
 import type { NodeDesks } from './stoa-node-line.ts'
+import type { ObservatoryDesk } from './stoa-observatory-desk.ts'
 import type { Office } from './stoa-office.ts'
 import type { RelayUnit } from './stoa-relay.ts'
 import type { MainPolicies, Services } from './stoa-services.ts'
@@ -39,6 +40,8 @@ export interface BackRoomsDeps {
   readonly snapshot: AccessSnapshot
   readonly accessFile: string
   readonly dataDir: string
+  /** Tells this process from others of the same Stoa. */
+  readonly processId: string
   /** Of the relay and its store. */
   readonly relayHealth: () => Readonly<Record<string, ComponentHealth>>
   readonly logger: Logger
@@ -49,6 +52,7 @@ const OPEN_AFTER_MS = 300
 /** Where peers connect by BTP, and programs by tRPC. They stand here so that the code of the node is read later. */
 const BTP_PATH = '/btp'
 const RPC_PATH = '/trpc'
+const LIVE_PATH = '/api/v1/live'
 
 export class BackRooms {
   readonly #deps: BackRoomsDeps
@@ -70,6 +74,9 @@ export class BackRooms {
   #line: LeaderLine | undefined
   /** Undefined in a process without the role `ilp`, and before the office is there. */
   #node: NodeRoom | undefined
+  /** Undefined where nothing is watched or shown. */
+  #observatory: Promise<ObservatoryDesk | undefined> | undefined
+  #observatoryNow: ObservatoryDesk | undefined
   /** To the process that is the Interledger node. */
   #nodeLine: LeaderLine | undefined
   #opening: Promise<void> | undefined
@@ -176,6 +183,7 @@ export class BackRooms {
     const config = settings.current
     const upgrades = (path: string) => {
       if (path === BTP_PATH) return this.#node?.handleBtp
+      if (path === LIVE_PATH) return this.#observatoryNow?.handleLive
       return path === RPC_PATH ? this.#node?.handleRpc : undefined
     }
     const common = { logger, metrics, site: config.relay, health: () => this.#health(), upgrades }
@@ -188,10 +196,12 @@ export class BackRooms {
       this.#console(),
     ])
     const addressOf = addressReader(config)
+    const observatory = await this.#observatoryDesk()
     return createHttpServer({
       ...common,
       routes: async (app) => {
         await addNode(app)
+        await observatory?.addRoutes(app)
         await registerConsole(app, {
           operator,
           accounts: () => this.#office?.people()?.accounts,
@@ -201,9 +211,37 @@ export class BackRooms {
           clock: systemClock,
           addressOf: ({ raw }) => addressOf(raw) ?? '',
           version: packageJson.version,
+          ...(observatory !== undefined && { furtherPaths: observatory.paths() }),
         })
       },
     })
+  }
+
+  #observatoryDesk(): Promise<ObservatoryDesk | undefined> {
+    this.#observatory ??= this.#createObservatory()
+    return this.#observatory
+  }
+
+  async #createObservatory(): Promise<ObservatoryDesk | undefined> {
+    const { settings, shared, processId, relaySigner, keyring, verifier, dataDir, logger } = this.#deps
+    const { observatory, process } = settings.current
+    const isPart = process.roles.includes('collector') || process.roles.includes('api')
+    if (!this.hasOffice || !isPart || observatory.watch === 'off') return undefined
+    const { ObservatoryDesk } = await import('./stoa-observatory-desk.ts')
+    const desk = new ObservatoryDesk({
+      config: () => settings.current,
+      office: () => this.#office,
+      unit: () => this.#relay(),
+      shared,
+      processId,
+      relaySigner,
+      keyring,
+      verifier,
+      dataDir,
+      logger,
+    })
+    this.#observatoryNow = desk
+    return desk
   }
 
   /** Payments and packets over HTTP, where this process may be the node. */
@@ -310,6 +348,7 @@ export class BackRooms {
     if (!this.hasOffice || config.process.roles.includes('jobs')) await this.#seekLeadership(policies)
     if (!this.hasOffice) return
     await this.#openNode()
+    await this.#openObservatory(policies)
     const { openAdmin } = await import('./stoa-console.ts')
     const operator = await this.#console()
     this.#endings.push(await openAdmin(dataDir, { config, operator, logger, metrics }))
@@ -404,6 +443,13 @@ export class BackRooms {
     node.start()
   }
 
+  async #openObservatory(policies: MainPolicies): Promise<void> {
+    const desk = await this.#observatoryDesk()
+    if (desk === undefined) return
+    this.#endings.push(() => desk.stop())
+    desk.start(policies)
+  }
+
   async #duties(policies: MainPolicies): Promise<Duties> {
     const { settings, verifier, relaySigner, dataDir, logger } = this.#deps
     const [{ startServices }, { answerAsLeader, mirrorsStateOf }] = await Promise.all([
@@ -448,6 +494,7 @@ export class BackRooms {
       ...(await this.#office?.health()),
       ...(this.#leadership !== undefined && { leadership: this.#leadership.health() }),
       ...(this.#node !== undefined && { interledger: this.#node.health() }),
+      ...(this.#observatoryNow !== undefined && { observatory: this.#observatoryNow.health() }),
       ...(this.#hasFailed && { office: { status: 'failed' as const } }),
       shared: this.#deps.shared.health(),
     }

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { type Accounts, MAIL_QUEUE, type MailJob } from './accounts/index.ts'
+import { ALERT_QUEUES } from './observatory/alerts/index.ts'
 import type { Database, Tables } from './platform/database/index.ts'
 import type { ComponentHealth, Logger } from './platform/index.ts'
 import { type JobQueue, type Jobs, startJobs } from './platform/jobs/index.ts'
@@ -17,7 +18,7 @@ function ticking(name: string, maxRetries: number): JobQueue<Tick> {
 const SWEEP_QUEUE = ticking('accounts.sweep', 3)
 /** Tried until the relay takes it, up to some hours before the next day's. */
 const CHECKPOINT_QUEUE = ticking('audit.checkpoint', 80)
-const QUEUES = [MAIL_QUEUE, SWEEP_QUEUE, CHECKPOINT_QUEUE]
+const QUEUES = [MAIL_QUEUE, SWEEP_QUEUE, CHECKPOINT_QUEUE, ...ALERT_QUEUES]
 
 const EVERY_HOUR = '17 * * * *'
 /** Shortly after midnight, UTC. */

@@ -179,6 +179,7 @@ async function startParts(
     snapshot,
     accessFile,
     dataDir,
+    processId,
     relayHealth: () => healthOf(unit),
     logger,
   })

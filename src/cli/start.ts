@@ -15,7 +15,7 @@ export const startCommand: CliCommand = {
       .option('--host <address>', 'address to listen on (relay.host)')
       .option('--port <number>', 'port for WebSocket and HTTP, 0 for any free one (relay.port)')
       .option('--threads <number>', 'threads of the relay, or auto (relay.threads)')
-      .option('--roles <list>', 'what this process does: relay,api,jobs,ilp (process.roles)')
+      .option('--roles <list>', 'what this process does: relay,api,jobs,ilp,collector (process.roles)')
       .option(
         '--takeover',
         'take the place of the program that runs on the data folder, without refusing a client',

@@ -44,7 +44,7 @@ function processesOf({ process, relay, store, database, redis, signer }: Config)
   if (store.engine === 'log') {
     if (!isWhole && !(roles.size === 1 && roles.has('relay'))) {
       const message =
-        'must be relay, api and jobs (ilp if you like), or relay alone; several processes need store.engine = "postgres", database.url and redis.url'
+        'must be relay, api and jobs (ilp and collector if you like), or relay alone; several processes need store.engine = "postgres", database.url and redis.url'
       complain('process.roles', message)
     }
     if (redis.url !== '') {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { interledger } from './sections/interledger.ts'
+import { observatory } from './sections/observatory.ts'
 import { accounts, moderation } from './sections/people.ts'
 import { log, signer, thisProcess } from './sections/process.ts'
 import { relay } from './sections/relay.ts'
@@ -28,6 +29,7 @@ export const configSchema = z
     moderation,
     interledger,
     settlement,
+    observatory,
     log,
   })
   .readonly()

@@ -2,6 +2,7 @@
 export type { AccountsService, KeyOwner, PasswordCredentials, SessionTokens } from './accounts-service.ts'
 export { findAdminSocket } from './admin-place.ts'
 export { type AdminSocket, openAdminSocket } from './admin-socket.ts'
+export { createIdentify } from './identify.ts'
 export type {
   AccessListName,
   Actor,

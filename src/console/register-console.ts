@@ -11,7 +11,7 @@ import type { AccountsService } from './accounts-service.ts'
 import { addAuthRoutes } from './auth-routes.ts'
 import { readBodiesAsBytes } from './bodies.ts'
 import { addDashboard } from './dashboard.ts'
-import { addDocs } from './docs/index.ts'
+import { addDocs, type FurtherPaths } from './docs/index.ts'
 import { createIdentify, type IdentifyDeps } from './identify.ts'
 import { addInterledgerStream } from './interledger-stream.ts'
 import { addManagement } from './management-route.ts'
@@ -26,6 +26,8 @@ export interface ConsoleDeps extends Omit<IdentifyDeps, 'credentials'> {
   /** The client's address, for rates: the socket's, or what a trusted proxy says. */
   readonly addressOf: (request: FastifyRequest) => string
   readonly version: string
+  /** What other parts of the program answer under `/api`, for the one page of it all. */
+  readonly furtherPaths?: FurtherPaths
 }
 
 /** Below it a shorter answer would not arrive any sooner. */
@@ -61,7 +63,7 @@ export async function registerConsole(app: FastifyInstance, deps: ConsoleDeps): 
     await scope.register(etag, { weak: true })
     await scope.register(compress, { threshold: COMPRESS_FROM_BYTES })
     await scope.register(cookie)
-    await addDocs(scope, deps.version)
+    await addDocs(scope, deps.version, deps.furtherPaths)
     addDashboard(scope, { operator: deps.operator, identify })
     addInterledgerStream(scope, { operator: deps.operator, identify })
     addManagement(scope, { operator: deps.operator, identify })

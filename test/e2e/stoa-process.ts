@@ -21,6 +21,9 @@ const REPORT_TIMEOUT_MS = 5_000
 /** What is kept of each output, from its end. */
 const MAX_OUTPUT_CHARACTERS = 1_000_000
 
+/** The observatory is a client of its own relay; most tests count clients. Those that are about it say otherwise. */
+const UNWATCHED = { STOA_OBSERVATORY__WATCH: 'off' }
+
 /** Settings as `STOA_…` variables: `{ STOA_RELAY__NAME: 'Test' }`. */
 export type StoaEnvironment = Readonly<Record<string, string>>
 
@@ -94,7 +97,7 @@ export class Stage {
     if (configFile !== undefined) args.push('--config', configFile)
     if (threads !== undefined) args.push('--threads', String(threads))
     const purpose = roles === undefined ? {} : { STOA_PROCESS__ROLES: roles.join(',') }
-    return this.#spawn(args, { ...purpose, ...env }, dataDir)
+    return this.#spawn(args, { ...UNWATCHED, ...purpose, ...env }, dataDir)
   }
 
   /** Runs a command to its end: `run(['export', '--data', folder])`. */

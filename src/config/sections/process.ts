@@ -6,11 +6,11 @@ import { noValue } from './values.ts'
 export const thisProcess = z
   .strictObject({
     roles: z
-      .array(z.enum(['relay', 'api', 'jobs', 'ilp']))
+      .array(z.enum(['relay', 'api', 'jobs', 'ilp', 'collector']))
       .readonly()
-      .default(['relay', 'api', 'jobs', 'ilp'])
+      .default(['relay', 'api', 'jobs', 'ilp', 'collector'])
       .register(notes, {
-        says: 'What this process does: `relay` serves Nostr clients, `api` serves operators over HTTP, `jobs` does what is done once for all, `ilp` is the Interledger node (one process at a time, others stand by). Processes that share the work need store.engine = "postgres".',
+        says: 'What this process does: `relay` serves Nostr clients, `api` serves operators over HTTP, `jobs` does what is done once for all, `ilp` is the Interledger node (one process at a time, others stand by), `collector` watches relays for the observatory (relays are split between processes). Processes that share the work need store.engine = "postgres".',
       }),
   })
   .readonly()

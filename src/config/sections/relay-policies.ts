@@ -184,7 +184,7 @@ const spam = z
   })
   .readonly()
   .register(notes, {
-    says: 'Spam by its looks: repeats by many keys, advertising, links. The weights stand in src/events/search/spam-signs.ts. Members and allowed keys are not scored when they write.',
+    says: 'Spam by its looks: repeats by many keys, advertising, links, and what was learnt from labelled notes (a sign of 60, see src/spam/README.md). The other weights stand in src/events/search/spam-signs.ts. Members and allowed keys are not scored when they write.',
   })
 
 const newcomers = z

@@ -5,7 +5,14 @@ import { type ApiDocument, DOCS_PAGE_POLICY, docsPage } from './docs-page.ts'
 
 const RATE = 60
 
-export async function addDocs(app: FastifyInstance, version: string): Promise<void> {
+/** Members of `paths` of an OpenAPI document that other parts bring. */
+export type FurtherPaths = NonNullable<ApiDocument['paths']>
+
+export async function addDocs(
+  app: FastifyInstance,
+  version: string,
+  furtherPaths: FurtherPaths = {},
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -35,12 +42,16 @@ export async function addDocs(app: FastifyInstance, version: string): Promise<vo
     },
   })
   const options = { schema: { hide: true }, config: { rateLimit: { max: RATE, timeWindow: '1 minute' } } }
-  app.get('/api/v1/docs/openapi.json', options, async () => app.swagger())
+  const whole = (): ApiDocument => {
+    // The document is made of our own schemas; only what the page shows of it is described.
+    const own = app.swagger() as ApiDocument
+    return { ...own, paths: { ...own.paths, ...furtherPaths } }
+  }
+  app.get('/api/v1/docs/openapi.json', options, async () => whole())
   app.get('/api/v1/docs', options, async (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', DOCS_PAGE_POLICY)
-      // The document is made of our own schemas; only what the page shows of it is described.
-      .send(docsPage(app.swagger() as ApiDocument)),
+      .send(docsPage(whole())),
   )
 }
