@@ -62,6 +62,7 @@ export async function watchOptions(
     maxUsers: observatory.maxUsers,
     maxRelayUsers: observatory.maxRelayUsers,
     journalBytes: observatory.journalBytes,
+    forwardsAll: observatory.feedRelay,
     checkZapSigners: isNetwork && observatory.checkZapSigners,
     snapshotSeconds: observatory.snapshotSeconds,
     keepSnapshotsDays: observatory.keepSnapshotsDays,

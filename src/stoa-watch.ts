@@ -4,10 +4,11 @@
  */
 import { join } from 'node:path'
 import { systemClock } from './kernel/index.ts'
-import type { NostrEvent } from './nostr/index.ts'
+import { type NostrEvent, RELAY_DISCOVERY_KIND } from './nostr/index.ts'
 import {
   busMembers,
   type Collector,
+  type CollectorLimits,
   type CollectorMembers,
   type CollectorSettings,
   lonelyMembers,
@@ -48,6 +49,8 @@ export interface WatchOptions {
   readonly maxRelayUsers: number
   readonly journalBytes: number
   readonly checkZapSigners: boolean
+  /** Hand all verified events on, since they are stored; otherwise only what other monitors publish. */
+  readonly forwardsAll: boolean
   readonly snapshotSeconds: number
   readonly keepSnapshotsDays: number
   readonly keepLogsDays: number
@@ -59,6 +62,12 @@ export interface WatchListener {
   onChange(version: string): void
   /** Events that were verified and not seen before, as they came. */
   onEvents(events: readonly NostrEvent[]): void
+}
+
+/** What nobody needs to change but tests, which have less patience. */
+export interface WatchLimits {
+  readonly collector?: Partial<CollectorLimits>
+  readonly intake?: IntakeLimits
 }
 
 export interface Watch {
@@ -96,22 +105,30 @@ export async function openWatch(
   options: WatchOptions,
   logger: Logger,
   listener: WatchListener,
+  limits: WatchLimits = {},
 ): Promise<Watch> {
   const endings = new Endings()
   try {
-    return await open(options, logger, listener, endings)
+    return await open({ options, logger, listener, limits, endings })
   } catch (error) {
     await endings.run().catch((err: unknown) => logger.error({ err }, 'observatory.stop_failed'))
     throw error
   }
 }
 
-async function open(
-  options: WatchOptions,
-  logger: Logger,
-  listener: WatchListener,
-  endings: Endings,
-): Promise<Watch> {
+async function open({
+  options,
+  logger,
+  listener,
+  limits,
+  endings,
+}: {
+  readonly options: WatchOptions
+  readonly logger: Logger
+  readonly listener: WatchListener
+  readonly limits: WatchLimits
+  readonly endings: Endings
+}): Promise<Watch> {
   const { processId, collector: settings, redisUrl } = options
   const database = await openDatabase({
     url: options.databaseUrl,
@@ -136,6 +153,7 @@ async function open(
   const intake = createIntake({
     verifier: await createSignatureVerifier(options.verifier),
     clock: systemClock,
+    ...(limits.intake !== undefined && { limits: limits.intake }),
     ...(signers !== undefined && { zapSigners: signers }),
     ...(redisUrl !== '' && { shared: createSharedSeen(bus) }),
   })
@@ -149,6 +167,7 @@ async function open(
     members,
     clock: systemClock,
     logger,
+    ...(limits.collector !== undefined && { limits: limits.collector }),
   })
   const delivery = startDelivery({
     intake,
@@ -163,7 +182,7 @@ async function open(
   endings.add(() => delivery.stop())
   // Before the last delivery: what it says when it stops goes with it.
   endings.add(() => collector.stop())
-  forward(intake, listener, endings)
+  forward(options, intake, listener, endings)
   const keeping = seekToKeep(options, { db, bus, logger, listener, databaseUrl: database.url })
   endings.add(() => keeping.stop())
   return {
@@ -201,14 +220,16 @@ async function membersOf(
 const MAX_FORWARDED = 5_000
 const FORWARD_INTERVAL_MS = 200
 
-/** Hands verified events on, some at a time. */
+/** Hands verified events on, some at a time: all of them, or what other monitors say of relays. */
 function forward(
+  { forwardsAll }: Pick<WatchOptions, 'forwardsAll'>,
   intake: Pick<ReturnType<typeof createIntake>, 'onEvent'>,
   listener: WatchListener,
   endings: Endings,
 ): void {
   let waiting: NostrEvent[] = []
   const stopListening = intake.onEvent((event) => {
+    if (!forwardsAll && event.kind !== RELAY_DISCOVERY_KIND) return
     if (waiting.length < MAX_FORWARDED) waiting.push(event)
   })
   const timer = setInterval(() => {

@@ -26,8 +26,8 @@ export interface EventIntake {
   /** Calls each time it is no longer full. Returns how to stop. */
   onDrain(listener: () => void): () => void
   /**
-   * Calls with each event that was verified here and was not seen before, and its canonical JSON. Not with those whose
+   * Calls with each event that was verified here and was not seen before. Not with those whose
    * signature another collector has verified: that one has called its listeners. Returns how to stop.
    */
-  onEvent(listener: (event: NostrEvent, json: Buffer) => void): () => void
+  onEvent(listener: (event: NostrEvent) => void): () => void
 }

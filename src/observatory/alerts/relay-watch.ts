@@ -1,6 +1,5 @@
 import type { RelayState } from '../relay-report.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { relayKey } from './figure.ts'
 
 /** Since when a relay is connected, or is not, without a break, as far as this process has seen. */
 export interface RelayStanding {
@@ -52,9 +51,4 @@ export class RelayWatch {
   standingByKey(key: string): RelayStanding | undefined {
     return this.#standings.get(key) ?? this.#standings.get(`${key}/`)
   }
-}
-
-/** The key of a relay that was checked when its rule was made. */
-function checkedRelayKey(url: string): string {
-  return relayKey(url) ?? url
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/index.ts'
-import { canonicalize, type NostrEvent } from '../../nostr/index.ts'
+import { computeEventId, type NostrEvent } from '../../nostr/index.ts'
 import type { SignatureVerifier } from '../../platform/index.ts'
 import type { RelayFeed } from '../event-intake.ts'
 import { ObservationBatch } from '../observation-batch.ts'
@@ -45,7 +45,6 @@ const REFUSED = -1
 interface Unverified {
   readonly feed: RelayFeed
   readonly event: NostrEvent
-  readonly json: string
 }
 
 class Intake implements ObservationIntake {
@@ -57,7 +56,7 @@ class Intake implements ObservationIntake {
   readonly #asking: Asking<Unverified> | undefined
   readonly #scan: FrameScan = { subscriptionEnd: 0, high: 0, low: 0 }
   readonly #drainListeners = new Set<() => void>()
-  readonly #eventListeners = new Set<(event: NostrEvent, json: Buffer) => void>()
+  readonly #eventListeners = new Set<(event: NostrEvent) => void>()
   #batch = new ObservationBatch()
   #isFull = false
   #noticeRows = Number.POSITIVE_INFINITY
@@ -111,7 +110,7 @@ class Intake implements ObservationIntake {
     return addListener(this.#drainListeners, listener)
   }
 
-  onEvent(listener: (event: NostrEvent, json: Buffer) => void): () => void {
+  onEvent(listener: (event: NostrEvent) => void): () => void {
     return addListener(this.#eventListeners, listener)
   }
 
@@ -183,9 +182,8 @@ class Intake implements ObservationIntake {
     if (!feed.isAsked(subscriptionId, event.kind, event.created_at))
       return this.#refuse(feed, 'not-asked-for')
     if (this.#isOfInventedKey(feed, event)) return this.#refuse(feed, 'too-many-keys')
-    const { id, json } = canonicalize(event)
-    if (id !== event.id) return this.#refuse(feed, 'forged-id')
-    const unverified = { feed, event, json }
+    if (computeEventId(event) !== event.id) return this.#refuse(feed, 'forged-id')
+    const unverified = { feed, event }
     if (this.#asking === undefined || this.#asking.isFull) return this.#verify(unverified)
     this.#asking.ask(unverified)
     const isOfOurTime = dateOffence(event.created_at, this.#clock.nowSeconds()) === undefined
@@ -204,17 +202,14 @@ class Intake implements ObservationIntake {
     } else this.#verify(unverified)
   }
 
-  #verify({ feed, event, json }: Unverified): number {
+  #verify({ feed, event }: Unverified): number {
     this.#verified++
     if (!this.#deps.verifier.verify(event.id, event.pubkey, event.sig))
       return this.#refuse(feed, 'wrong-signature')
     const createdAt = this.#enter(feed, event)
     this.#asking?.tell(event.id)
     this.#deps.zapSigners?.learn?.(event)
-    if (this.#eventListeners.size > 0) {
-      const bytes = Buffer.from(json)
-      for (const listener of this.#eventListeners) listener(event, bytes)
-    }
+    for (const listener of this.#eventListeners) listener(event)
     return createdAt
   }
 

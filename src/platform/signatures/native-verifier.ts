@@ -19,6 +19,8 @@ const LIBRARY_NAMES = [
 /** SECP256K1_CONTEXT_VERIFY: what older versions need; newer ones take it as well. */
 const CONTEXT_VERIFY = 0x0101
 const PARSED_KEY_BYTES = 64
+/** Keys that are kept as points: a key is 32 bytes, and to find the point of it is a tenth of a check. */
+export const KEPT_KEYS = 8_192
 
 /** A verifier on the system's libsecp256k1, through koffi; undefined when either cannot be loaded. */
 export async function loadNativeVerifier(): Promise<SignatureVerifier | undefined> {
@@ -36,19 +38,36 @@ export async function loadNativeVerifier(): Promise<SignatureVerifier | undefine
   const context: unknown = createContext(CONTEXT_VERIFY)
   randomize(context, randomBytes(32))
   const idBytes = Buffer.alloc(32)
-  const keyBytes = Buffer.alloc(32)
   const sigBytes = Buffer.alloc(64)
-  const parsedKey = Buffer.alloc(PARSED_KEY_BYTES)
+  const pointOf = keptPoints((point, key) => parseKey(context, point, key) === 1)
   return {
     name: `libsecp256k1 of the system (${name})`,
     isNative: true,
     verify: (id, pubkey, sig) => {
-      keyBytes.write(pubkey, 'hex')
-      if (parseKey(context, parsedKey, keyBytes) !== 1) return false
+      const point = pointOf(pubkey)
+      if (point === undefined) return false
       idBytes.write(id, 'hex')
       sigBytes.write(sig, 'hex')
-      return verifySchnorr(context, sigBytes, idBytes, 32, parsedKey) === 1
+      return verifySchnorr(context, sigBytes, idBytes, 32, point) === 1
     },
+  }
+}
+
+/** Points of the keys that were asked for lately; undefined for what is no key. All are forgotten when there are too many. */
+function keptPoints(parse: (point: Uint8Array, key: Uint8Array) => boolean) {
+  const kept = new Map<string, Uint8Array>()
+  const slab = new Uint8Array(KEPT_KEYS * PARSED_KEY_BYTES)
+  const keyBytes = Buffer.alloc(32)
+  return (pubkey: string): Uint8Array | undefined => {
+    const known = kept.get(pubkey)
+    if (known !== undefined) return known
+    if (kept.size === KEPT_KEYS) kept.clear()
+    const at = kept.size * PARSED_KEY_BYTES
+    const point = slab.subarray(at, at + PARSED_KEY_BYTES)
+    keyBytes.write(pubkey, 'hex')
+    if (!parse(point, keyBytes)) return undefined
+    kept.set(pubkey, point)
+    return point
   }
 }
 

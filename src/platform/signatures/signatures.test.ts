@@ -1,8 +1,9 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { bytesToHex } from '@noble/curves/utils.js'
+import { signSchnorr, xOnlyPointFromScalar } from 'tiny-secp256k1'
 import { describe, expect, test } from 'vitest'
 import { createSignatureVerifier } from './create-verifier.ts'
-import { loadNativeVerifier } from './native-verifier.ts'
+import { KEPT_KEYS, loadNativeVerifier } from './native-verifier.ts'
 import type { SignatureVerifier } from './verifier.ts'
 import { loadWasmVerifier } from './wasm-verifier.ts'
 
@@ -79,4 +80,25 @@ function describeVerifier(verifier: SignatureVerifier): void {
 test('auto always finds one, and wasm is what it says', async () => {
   expect((await createSignatureVerifier('auto')).name).toContain('secp256k1')
   expect((await createSignatureVerifier('wasm')).isNative).toBe(false)
+})
+
+const native = await loadNativeVerifier()
+
+test.skipIf(native === undefined)('keys are told apart when there are more of them than are kept', () => {
+  const hash = new Uint8Array(32).fill(1)
+  const signed = Array.from({ length: KEPT_KEYS + 50 }, (_, number) => {
+    const secretKey = new Uint8Array(32).fill(9)
+    new DataView(secretKey.buffer).setUint32(28, number)
+    return {
+      pubkey: bytesToHex(xOnlyPointFromScalar(secretKey)),
+      sig: bytesToHex(signSchnorr(hash, secretKey)),
+    }
+  })
+  const id = bytesToHex(hash)
+  const wrong = [...signed, ...signed.toReversed()].filter(
+    ({ pubkey, sig }) => native?.verify(id, pubkey, sig) !== true,
+  )
+  expect(wrong).toEqual([])
+  const [first, second] = signed
+  expect(native?.verify(id, first!.pubkey, second!.sig)).toBe(false)
 })

@@ -21,7 +21,7 @@ export async function createPlainIntake(): Promise<PlainIntake> {
   const byRelay = new Map<number, Set<string>>()
   const distinct = new Map<string, NostrEvent>()
   const drains = new Set<() => void>()
-  const listeners = new Set<(event: NostrEvent, json: Buffer) => void>()
+  const listeners = new Set<(event: NostrEvent) => void>()
   let isFull = false
   const check = (value: unknown): Outcome<NostrEvent, Offence> => {
     const parsed = parseEvent(value)
@@ -59,7 +59,7 @@ export async function createPlainIntake(): Promise<PlainIntake> {
       byRelay.set(feed.relay, ids.add(event.id))
       if (!distinct.has(event.id)) {
         distinct.set(event.id, event)
-        for (const listener of listeners) listener(event, Buffer.from(JSON.stringify(event)))
+        for (const listener of listeners) listener(event)
       }
       return event.created_at
     },
