@@ -29,7 +29,7 @@ Shows the observatory over a network of relays on this machine; nothing leaves i
 
   --port <n>      where the page is (7777)
   --relays <n>    how many relays there are (240)
-  --seconds <n>   end after so long; otherwise with Ctrl-C
+  --seconds <n>   end so long after the first figures are there; otherwise with Ctrl-C
   --help          this text
 `
 const OVERLAP = 4
@@ -40,6 +40,8 @@ const SHARE_AT_FIRST = 0.6
 const FRESH_EVENTS = 6_000
 const TICK_MS = 100
 const SECONDS_TO_FILL = 120
+/** Looks for the first figures; each is one of the hundred requests that an address has. */
+const LOOK_MS = 2_000
 /** How often a relay goes away, and for how long. */
 const AWAY_EVERY_MS = 5_000
 const AWAY_FOR_MS = 20_000
@@ -105,6 +107,18 @@ async function disturb(
   }
 }
 
+/** Not from the start on: how long that takes is up to the machine. */
+async function endAfter(seconds: number, ending: AbortController): Promise<void> {
+  const url = `http://127.0.0.1:${values.port}/api/v1/stats/overview`
+  const hasFigures = () =>
+    fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  while (!ending.signal.aborted && !(await hasFigures())) await delay(LOOK_MS)
+  setTimeout(() => ending.abort(), seconds * 1000).unref()
+}
+
 async function run(): Promise<void> {
   const count = Number(values.relays)
   const urls = (await seedRelays()).slice(0, count)
@@ -121,7 +135,6 @@ async function run(): Promise<void> {
   writeFileSync(addressFile, [...network.addresses].map(([url, address]) => `${url} ${address}\n`).join(''))
   const ending = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
-  if (values.seconds !== undefined) setTimeout(() => ending.abort(), Number(values.seconds) * 1000).unref()
   console.error(
     `${urls.length} relays on this machine hold ${events.length} events, each on ${OVERLAP} of them on average.`,
   )
@@ -143,7 +156,7 @@ async function run(): Promise<void> {
       },
     },
   )
-  const ended = new Promise<void>((done) => program.once('exit', () => done()))
+  const ended = new Promise<number | null>((done) => program.once('exit', (code) => done(code)))
   void ended.then(() => ending.abort())
   void replay(
     network,
@@ -151,9 +164,11 @@ async function run(): Promise<void> {
     ending.signal,
   )
   void disturb(network, urls, ending.signal)
+  if (values.seconds !== undefined) void endAfter(Number(values.seconds), ending)
   await new Promise((aborted) => ending.signal.addEventListener('abort', aborted, { once: true }))
   program.kill('SIGTERM')
-  await ended
+  // What did not end well is not to look as if it had.
+  if ((await ended) !== 0) process.exitCode = 1
   await network.stop()
   rmSync(folder, { recursive: true, force: true })
 }

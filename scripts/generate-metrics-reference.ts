@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { registerNodeMetrics } from '../src/interledger/node/index.ts'
 import { registerLedgerMetrics } from '../src/ledger/index.ts'
+import { registerObservatoryMetrics } from '../src/observatory/index.ts'
 import { createMetricsRegistry, describeMetrics, type MetricDescription } from '../src/platform/index.ts'
 import { registerJobsMetrics } from '../src/platform/jobs/index.ts'
 import {
@@ -28,6 +29,17 @@ export function ownMetrics(): readonly MetricDescription[] {
   registerLedgerMetrics(registry, unread)
   registerNodeMetrics(registry, unread)
   registerSettlementMetrics(registry, unread)
+  registerObservatoryMetrics(registry, {
+    watch: unread,
+    journalLimitBytes: unread,
+    coverage: unread,
+    standing: unread,
+    feed: unread,
+    alerts: unread,
+    tiers: unread,
+    readers: unread,
+    answers: unread,
+  })
   registerServiceMetrics(registry, { mirrors: unread, retention: unread, backups: unread })
   return describeMetrics(registry).filter(({ name }) => name.startsWith(OWN_PREFIX))
 }
@@ -45,7 +57,7 @@ export function renderMetricsReference(): string {
     '',
     'What `/metrics` says, for Prometheus. Totals begin at 0 with the process. Numbers of several threads are summed; those of',
     'several processes are not, so sum over `instance`. A process shows what it has: `stoa_database_*`, `stoa_jobs_*`, `stoa_moderation_*`,',
-    '`stoa_ledger_*` and `stoa_audit_*` where there is a database, `stoa_ilp_*` and `stoa_settlement_*` with the role `ilp`, `stoa_mirror_*`, `stoa_retention_*` and `stoa_backup_*` with the role `jobs`. What cannot be',
+    '`stoa_ledger_*` and `stoa_audit_*` where there is a database, `stoa_ilp_*` and `stoa_settlement_*` with the role `ilp`, `stoa_mirror_*`, `stoa_retention_*` and `stoa_backup_*` with the role `jobs`, `stoa_observatory_*` with `collector` or `api` unless `observatory.watch` is off. What cannot be',
     'read within three seconds is left out of an answer.',
     '',
     'Beside these stand what `prom-client` tells of every Node program: `process_cpu_*`, `process_resident_memory_bytes`, `process_open_fds`,',

@@ -41,6 +41,10 @@ parentPort?.on('message', (command: ObservatoryThreadCommand) => {
     void answerCall(answers, command).then((answer) => say({ say: 'answer', ...answer }))
     return
   }
+  if (command.do === 'look-at-relays') {
+    watch?.lookAtRelays()
+    return
+  }
   void opening
     .then(() => watch?.stop())
     .catch((err: unknown) => logger.error({ err }, 'observatory.stop_failed'))

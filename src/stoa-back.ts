@@ -217,6 +217,16 @@ export class BackRooms {
     })
   }
 
+  /** For operators: they are told when there is no observatory here. */
+  async #observatoryDoor(): Promise<Operator['observatory']> {
+    const [{ noObservatory }, desk] = await Promise.all([
+      import('./stoa-observatory-absent.ts'),
+      this.#observatoryDesk(),
+    ])
+    const { settings } = this.#deps
+    return () => desk?.operatorDesk() ?? noObservatory(settings.current)
+  }
+
   #observatoryDesk(): Promise<ObservatoryDesk | undefined> {
     this.#observatory ??= this.#createObservatory()
     return this.#observatory
@@ -288,6 +298,7 @@ export class BackRooms {
       line: this.#line,
       node: () => this.#nodeDesk(),
       settlement: () => this.#node?.settlementDesk() ?? this.#farDesks()?.settlement,
+      observatory: await this.#observatoryDoor(),
       relayPubkey: relaySigner.publicKey,
       health: () => this.#health(),
     })
@@ -376,6 +387,7 @@ export class BackRooms {
       const { registerJobsMetrics } = await import('./platform/jobs/index.ts')
       registerJobsMetrics(metrics, () => this.#office?.jobs()?.stats())
       await this.#measureMoney()
+      await this.#measureObservatory()
     }
     if (this.hasOffice && !settings.current.process.roles.includes('jobs')) return
     registerServiceMetrics(metrics, {
@@ -383,6 +395,14 @@ export class BackRooms {
       retention: () => this.#services?.retention.stats(),
       backups: () => this.#services?.backups.stats(),
     })
+  }
+
+  async #measureObservatory(): Promise<void> {
+    const [{ registerObservatoryMetrics }, desk] = await Promise.all([
+      import('./observatory/index.ts'),
+      this.#observatoryDesk(),
+    ])
+    if (desk !== undefined) registerObservatoryMetrics(this.#deps.metrics, desk.figures())
   }
 
   async #measureMoney(): Promise<void> {

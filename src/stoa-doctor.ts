@@ -18,6 +18,7 @@ import { trialBalanceOf } from './ledger/index.ts'
 import { askRedis } from './platform/bus/index.ts'
 import { hasEmbeddedDatabase, type InspectedDatabase, inspectDatabase } from './platform/database/index.ts'
 import { exposedModeOf, inspectKeys, inspectSecrets } from './signer/index.ts'
+import { askedObservatory, inspectedObservatory, unseenObservatory } from './stoa-doctor-observatory.ts'
 import { keySources, keysFolder } from './stoa-keys.ts'
 import { databaseOptions } from './stoa-office.ts'
 
@@ -38,9 +39,13 @@ async function inspectOffice(
   const isUsed = config.store.engine === 'postgres' || config.process.roles.length > 1
   if (!isUsed) return all(ok('none is used by a relay alone (process.roles)'))
   const isEmbedded = config.database.url === ''
-  if (isEmbedded && running !== undefined) return askRunning(running)
+  if (isEmbedded && running !== undefined) return askRunning(config, running)
   const dataDir = resolve(config.data.dir)
-  if (isEmbedded && !hasEmbeddedDatabase(dataDir)) return all(ok('none yet; it is made at the first start'))
+  if (isEmbedded && !hasEmbeddedDatabase(dataDir))
+    return {
+      ...all(ok('none yet; it is made at the first start')),
+      observatory: await unseenObservatory(config),
+    }
   let database: InspectedDatabase
   try {
     const logger = pino({ level: 'silent' })
@@ -51,6 +56,7 @@ async function inspectOffice(
       database: findingOf(error),
       audit: warn(NOT_OPENED),
       ledger: warn(NOT_OPENED),
+      observatory: running === undefined ? warn(NOT_OPENED) : await askedObservatory(config, running),
     }
   }
   try {
@@ -58,14 +64,18 @@ async function inspectOffice(
     const audit =
       running === undefined ? await auditFinding(database, onAuditRows) : await askedAudit(running)
     const ledger = running === undefined ? await booksFinding(database) : await askedBooks(running)
-    return { database: migrationsFinding(database), audit, ledger }
+    const observatory =
+      running === undefined
+        ? await inspectedObservatory(config, database)
+        : await askedObservatory(config, running)
+    return { database: migrationsFinding(database), audit, ledger, observatory }
   } finally {
     await database.close()
   }
 }
 
 function all(finding: Finding): OfficeFindings {
-  return { database: finding, audit: finding, ledger: finding }
+  return { database: finding, audit: finding, ledger: finding, observatory: finding }
 }
 
 function findingOf({ code, message }: AppError): Finding {
@@ -110,11 +120,16 @@ function damaged(text: string): Finding {
 }
 
 /** An embedded database is open to the program that has started it, so that one is asked. */
-async function askRunning(running: RunningProgram): Promise<OfficeFindings> {
+async function askRunning(config: Config, running: RunningProgram): Promise<OfficeFindings> {
   const status = running.health.database?.status
   const said = `embedded, and open to the running program, which says ${status ?? 'nothing of it'}`
   const database = status === 'ok' ? ok(said) : fail(`${said}; read its log`)
-  return { database, audit: await askedAudit(running), ledger: await askedBooks(running) }
+  return {
+    database,
+    audit: await askedAudit(running),
+    ledger: await askedBooks(running),
+    observatory: await askedObservatory(config, running),
+  }
 }
 
 async function askedAudit(running: RunningProgram): Promise<Finding> {

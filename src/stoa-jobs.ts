@@ -2,7 +2,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { type Accounts, MAIL_QUEUE, type MailJob } from './accounts/index.ts'
-import { ALERT_QUEUES } from './observatory/alerts/index.ts'
 import type { Database, Tables } from './platform/database/index.ts'
 import type { ComponentHealth, Logger } from './platform/index.ts'
 import { type JobQueue, type Jobs, startJobs } from './platform/jobs/index.ts'
@@ -18,7 +17,7 @@ function ticking(name: string, maxRetries: number): JobQueue<Tick> {
 const SWEEP_QUEUE = ticking('accounts.sweep', 3)
 /** Tried until the relay takes it, up to some hours before the next day's. */
 const CHECKPOINT_QUEUE = ticking('audit.checkpoint', 80)
-const QUEUES = [MAIL_QUEUE, SWEEP_QUEUE, CHECKPOINT_QUEUE, ...ALERT_QUEUES]
+const QUEUES = [MAIL_QUEUE, SWEEP_QUEUE, CHECKPOINT_QUEUE]
 
 const EVERY_HOUR = '17 * * * *'
 /** Shortly after midnight, UTC. */
@@ -99,7 +98,10 @@ export class OfficeJobs {
 
   async #startOnce(database: Database, work: JobsWork): Promise<Jobs> {
     const { logger, doesJobs } = this.#deps
-    const jobs = await startJobs({ database, logger, queues: QUEUES, supervise: doesJobs })
+    // Read when the office is open already: nobody waits for alerts who wants the relay.
+    const { ALERT_QUEUES } = await import('./observatory/alerts/index.ts')
+    const queues = [...QUEUES, ...ALERT_QUEUES]
+    const jobs = await startJobs({ database, logger, queues, supervise: doesJobs })
     try {
       if (doesJobs) await doJobs(jobs, work)
       // Promised before the runner was up, or in a backup, which holds no jobs.
@@ -108,7 +110,7 @@ export class OfficeJobs {
       await jobs.stop()
       throw error
     }
-    logger.info({ queues: QUEUES.length, doesJobs }, 'jobs.started')
+    logger.info({ queues: queues.length, doesJobs }, 'jobs.started')
     return jobs
   }
 }

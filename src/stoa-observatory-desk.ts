@@ -8,17 +8,31 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import packageJson from '../package.json' with { type: 'json' }
 import { createMailer } from './accounts/index.ts'
 import type { Config } from './config/index.ts'
-import { createIdentify } from './console/index.ts'
+import {
+  authorize,
+  createIdentify,
+  type ObservatoryDesk as OperatorDesk,
+  type Principal,
+} from './console/index.ts'
 import { AppError, accepted, type Outcome, type Refusal, refused, systemClock } from './kernel/index.ts'
 import { createIntake } from './mirrors/index.ts'
 import { finalizeEvent, type NostrEvent, RELAY_DISCOVERY_KIND } from './nostr/index.ts'
-import { type AlertCaller, type Alerts, addAlertRoutes, openAlerts } from './observatory/alerts/index.ts'
+import {
+  type AlertCaller,
+  type Alerts,
+  addAlertRoutes,
+  alertFigures,
+  alertPaths,
+  openAlerts,
+} from './observatory/alerts/index.ts'
 import {
   type ApiPaths,
   type ApiTiers,
+  addSubscriptionRoutes,
   type BrandBody,
   createLiveHub,
   createLiveSocket,
+  type LiveHub,
   type LiveSocket,
   monthOf,
   type ObservatoryApiDeps,
@@ -26,11 +40,16 @@ import {
   openApiTiers,
   registerObservatory,
   type ServiceState,
+  type SubscriptionCaller,
+  subscriptionPaths,
   type Tier,
+  tierFigures,
 } from './observatory/api/index.ts'
 import { exportHistory } from './observatory/export/index.ts'
+import type { ObservatoryFigures } from './observatory/index.ts'
 import { type Monitor, type MonitoredRelay, openMonitor } from './observatory/monitor/index.ts'
 import { openRecommendations } from './observatory/recommendations/index.ts'
+import { readStanding } from './observatory/records/index.ts'
 import { addSite } from './observatory/site/index.ts'
 import type { Database } from './platform/database/index.ts'
 import type { ComponentHealth, Logger, SignatureVerifier, UpgradeHandler } from './platform/index.ts'
@@ -38,19 +57,19 @@ import { LiveEvent } from './relay/index.ts'
 import { createSecretBox, type Keyring, type SecretBox, type Signer } from './signer/index.ts'
 import { explainSpam, SURELY_SPAM, spamProbability } from './spam/index.ts'
 import { addressReader } from './stoa-client-address.ts'
-import { Endings } from './stoa-endings.ts'
+import { Endings, whenAborted } from './stoa-endings.ts'
 import { ObservatoryRoom, type ObservatoryThreadData } from './stoa-observatory.ts'
 import { type Feed, startFeed } from './stoa-observatory-feed.ts'
 import { type KeepersWork, startKeepersWork } from './stoa-observatory-figures.ts'
 import { alertMessages } from './stoa-observatory-messages.ts'
-import { watchOptions } from './stoa-observatory-options.ts'
+import { observatoryOperator } from './stoa-observatory-operator.ts'
+import { type OwnRelay, watchOptions } from './stoa-observatory-options.ts'
 import { recordsReader } from './stoa-observatory-records.ts'
 import type { Office } from './stoa-office.ts'
 import { findEvents, publishEvent } from './stoa-publish.ts'
 import type { RelayUnit } from './stoa-relay.ts'
 import type { MainPolicies } from './stoa-services.ts'
 import type { Shared } from './stoa-shared.ts'
-import type { WatchStats } from './stoa-watch.ts'
 
 export interface ObservatoryDeskDeps {
   readonly config: () => Config
@@ -70,7 +89,6 @@ const MAX_PUBLISHED_PER_MINUTE = 120
 const CHARGE_INTERVAL_MS = 3_600_000
 /** How often it is looked whether the job runner has come up. */
 const LOOK_MS = 500
-const OPERATORS: ReadonlySet<string> = new Set(['owner', 'operator'])
 
 export class ObservatoryDesk {
   readonly #deps: ObservatoryDeskDeps
@@ -78,6 +96,8 @@ export class ObservatoryDesk {
   readonly #endings = new Endings()
   readonly #stopping = new AbortController()
   #live: LiveSocket | undefined
+  #hub: LiveHub | undefined
+  readonly #answers = { answered: 0, unchanged: 0, refused: 0, limited: 0, failed: 0 }
   #feed: Feed | undefined
   #alerts: Alerts | undefined
   #tiers: ApiTiers | undefined
@@ -106,30 +126,62 @@ export class ObservatoryDesk {
     return this.#room.health()
   }
 
-  stats(): WatchStats | undefined {
-    return this.#room.stats()
+  /** For `/metrics`. */
+  figures(): ObservatoryFigures {
+    const { config, office } = this.#deps
+    const database = () => office()?.database()
+    return {
+      watch: () => this.#room.stats(),
+      journalLimitBytes: () => config().observatory.journalBytes,
+      coverage: async () => (await this.#room.source.snapshot('24h'))?.snapshot.coverage,
+      standing: async () => readIfThere(database(), readStanding),
+      feed: () => this.#feed?.stats(),
+      alerts: async () => readIfThere(database(), alertFigures),
+      tiers: async () => readIfThere(database(), tierFigures),
+      readers: () => this.#hub?.readers,
+      answers: () => this.#answers,
+    }
   }
 
-  feedStats(): ReturnType<Feed['stats']> | undefined {
-    return this.#feed?.stats()
+  /** For operators. */
+  operatorDesk(): OperatorDesk {
+    const { config, office } = this.#deps
+    return observatoryOperator({
+      config,
+      office,
+      room: this.#room,
+      alerts: () => this.#alerts,
+      tiers: () => this.#tiers,
+    })
   }
 
   /** Of the API, for its documentation. */
   paths(): ApiPaths {
-    return observatoryPaths()
+    return { ...observatoryPaths(), ...alertPaths(), ...subscriptionPaths() }
   }
 
   /** The page, the API and alerts. */
   async addRoutes(app: FastifyInstance): Promise<void> {
     const deps = this.#apiDeps()
     const live = createLiveHub(deps)
+    this.#hub = live
     const socket = createLiveSocket({ ...deps, live })
     this.#live = socket
     this.#endings.add(() => socket.close())
     await registerObservatory(app, { ...deps, live })
     await app.register(async (scope) =>
-      addAlertRoutes(scope, { alerts: () => this.#alerts, identify: this.#identify() }),
+      addAlertRoutes(scope, {
+        alerts: () => this.#alerts,
+        identify: this.#identify(),
+        addressOf: deps.addressOf,
+      }),
     )
+    await addSubscriptionRoutes(app, {
+      tiers: () => this.#tiers,
+      findKey: (id) => this.#findKey(id),
+      identify: this.#identifyOwner(),
+      addressOf: deps.addressOf,
+    })
     await addSite(app)
   }
 
@@ -159,7 +211,9 @@ export class ObservatoryDesk {
   async #open(): Promise<void> {
     const { logger } = this.#deps
     const office = this.#office()
-    const database = await office.opened()
+    // A database may never come up; whoever stops this does not wait for it.
+    const database = await Promise.race([office.opened(), whenAborted(this.#stopping.signal)])
+    if (database === undefined) return
     this.#openTiers(database)
     this.#monitor = this.#openMonitor(database, () => this.#work?.relays() ?? [])
     this.#endings.add(() => this.#monitor?.stop())
@@ -177,7 +231,8 @@ export class ObservatoryDesk {
 
   #openTiers({ db }: Database): void {
     const { config, logger } = this.#deps
-    const ledger = this.#office().ledger()
+    const office = this.#office()
+    const ledger = office.ledger()
     if (ledger === undefined) throw new AppError('INTERNAL', 'The tiers are opened before the ledger.')
     const tiers = openApiTiers({
       db,
@@ -185,6 +240,10 @@ export class ObservatoryDesk {
       clock: systemClock,
       logger,
       settings: { tiers: config().observatory.api.tiers.map(tierOf) },
+      liveKeys: async (keyIds) => {
+        const accounts = office.people()?.accounts
+        return accounts === undefined ? new Set(keyIds) : accounts.liveApiKeys(keyIds)
+      },
     })
     tiers.start()
     this.#tiers = tiers
@@ -290,9 +349,8 @@ export class ObservatoryDesk {
   async #threadData(): Promise<ObservatoryThreadData> {
     const { config, processId, unit } = this.#deps
     const { url: databaseUrl } = await this.#office().databaseReady()
-    const { relay, log } = config()
-    const address = `ws://127.0.0.1:${unit().port}`
-    const own = { url: relay.publicUrl === '' ? address : relay.publicUrl, address }
+    const { log } = config()
+    const own = ownRelay(config(), unit().port)
     return { options: await watchOptions(config(), { databaseUrl, processId, own }), log }
   }
 
@@ -304,6 +362,36 @@ export class ObservatoryDesk {
 
   /** Whoever asks for alerts, by the key that was proved first. */
   #identify(): (request: FastifyRequest) => Promise<Outcome<AlertCaller, Refusal>> {
+    const identify = this.#identifyOnce()
+    return async (request) => {
+      const principal = await identify(request)
+      if (!principal.ok) return principal
+      const [pubkey] = principal.value.pubkeys
+      if (pubkey === undefined)
+        return refused({ code: 'NOT_ALLOWED', text: 'link a Nostr key to your account first' })
+      // An API key can do no more than it was made for, whoever's it is.
+      const operates = authorize(principal.value, { need: 'operate', isChange: request.method !== 'GET' })
+      return accepted({ pubkey, isOperator: operates.ok })
+    }
+  }
+
+  /** Whoever asks for what their API keys are subscribed to. */
+  #identifyOwner(): (request: FastifyRequest) => Promise<Outcome<SubscriptionCaller, Refusal>> {
+    const identify = this.#identifyOnce()
+    return async (request) => {
+      const principal = await identify(request)
+      if (!principal.ok) return principal
+      const { pubkeys, accountId, apiKey } = principal.value
+      return accepted({
+        pubkeys,
+        ...(accountId !== undefined && { accountId }),
+        ...(apiKey !== undefined && { apiKeyId: apiKey.id }),
+      })
+    }
+  }
+
+  /** What changes something is carried out once. */
+  #identifyOnce(): (request: FastifyRequest) => Promise<Outcome<Principal, Refusal>> {
     const { config, office, verifier, shared } = this.#deps
     const identify = createIdentify({
       knownAs: () => ({ publicUrl: config().relay.publicUrl, otherUrls: [] }),
@@ -316,13 +404,17 @@ export class ObservatoryDesk {
       const found = await identify(request)
       if (!found.ok) return found
       const { principal, claim } = found.value
-      const [pubkey] = principal.pubkeys
-      if (pubkey === undefined)
-        return refused({ code: 'NOT_ALLOWED', text: 'link a Nostr key to your account first' })
       if (request.method !== 'GET' && !(await claim()))
         return refused({ code: 'UNAUTHORIZED', text: 'this authorization was used before; sign a new one' })
-      return accepted({ pubkey, isOperator: principal.roles.some((role) => OPERATORS.has(role)) })
+      return accepted(principal)
     }
+  }
+
+  async #findKey(id: string) {
+    const accounts = this.#deps.office()?.people()?.accounts
+    const [key, live] = await Promise.all([accounts?.findApiKey(id), accounts?.liveApiKeys([id])])
+    if (key === undefined) return undefined
+    return { id, name: key.name, owner: key.owner, isLive: live?.has(id) === true }
   }
 
   #apiDeps(): ObservatoryApiDeps {
@@ -353,6 +445,7 @@ export class ObservatoryDesk {
       },
       keys: () => office()?.people()?.accounts,
       tiers: () => this.#tiers,
+      addressLimit: config().observatory.api.requestsPer15Minutes,
       rates: shared.bus,
       brand: () => brandOf(config()),
       clock: systemClock,
@@ -363,8 +456,38 @@ export class ObservatoryDesk {
       }),
       logger,
       version: packageJson.version,
+      onAnswered: (status) => {
+        this.#answers[answerOf(status)]++
+      },
     }
   }
+}
+
+/** Our own relay: here, or in another process, which is reached by its public name; undefined when that has none. */
+function ownRelay({ relay, process }: Config, port: number): OwnRelay | undefined {
+  const { publicUrl, host } = relay
+  if (process.roles.includes('relay')) {
+    const isEverywhere = host === '0.0.0.0' || host === '::'
+    const name = host.includes(':') ? `[${host}]` : host
+    const address = `ws://${isEverywhere ? '127.0.0.1' : name}:${port}`
+    return { url: publicUrl === '' ? address : publicUrl, address }
+  }
+  return publicUrl === '' ? undefined : { url: publicUrl, address: publicUrl }
+}
+
+/** How an answer counts in the metrics. */
+function answerOf(status: number): 'answered' | 'unchanged' | 'refused' | 'limited' | 'failed' {
+  if (status === 304) return 'unchanged'
+  if (status === 429) return 'limited'
+  if (status >= 500) return 'failed'
+  return status >= 400 ? 'refused' : 'answered'
+}
+
+async function readIfThere<T>(
+  database: Database | undefined,
+  read: (db: Database['db']) => Promise<T>,
+): Promise<T | undefined> {
+  return database === undefined ? undefined : read(database.db)
 }
 
 /** Known to whoever has the relay's key, and to nobody else: what that key agrees on with itself. */

@@ -10,7 +10,10 @@ import { decodeSnapshot, latestSnapshot } from './observatory/records/index.ts'
 import type { Bus } from './platform/bus/index.ts'
 import type { Database } from './platform/database/index.ts'
 import type { ComponentHealth, Logger, LoggingOptions } from './platform/index.ts'
-import { FIGURES_CHANNEL, figuresKey, type Watch, type WatchOptions, type WatchStats } from './stoa-watch.ts'
+import { whenAborted } from './stoa-endings.ts'
+import { holdFigures } from './stoa-held-figures.ts'
+import { FIGURES_CHANNEL, figuresKey, RELAYS_CHANNEL } from './stoa-observatory-channels.ts'
+import type { Watch, WatchOptions, WatchStats } from './stoa-watch.ts'
 import { type ThreadAnswer, type ThreadCall, ThreadCaller } from './thread-calls.ts'
 
 export interface ObservatoryThreadData {
@@ -26,7 +29,10 @@ export type ObservatoryThreadMessage =
   | { readonly say: 'stopped' }
   | ({ readonly say: 'answer' } & ThreadAnswer)
 
-export type ObservatoryThreadCommand = { readonly do: 'stop' } | ({ readonly do: 'call' } & ThreadCall)
+export type ObservatoryThreadCommand =
+  | { readonly do: 'stop' }
+  | { readonly do: 'look-at-relays' }
+  | ({ readonly do: 'call' } & ThreadCall)
 
 export interface ObservatoryRoomDeps {
   /** Undefined where this process collects nothing. */
@@ -36,27 +42,36 @@ export interface ObservatoryRoomDeps {
   /** Verified events of other relays that were not seen before. */
   readonly onEvents: (events: readonly NostrEvent[]) => void
   readonly logger: Logger
+  /** What the thread runs; `observatory-thread.ts` when absent. */
+  readonly threadFile?: URL
 }
 
+const THREAD_FILE = new URL('./observatory-thread.ts', import.meta.url)
 /** A thread that ended is started again after so long, doubled up to the second. */
 const RESTART_PAUSE_MS = 1_000
 const MAX_RESTART_PAUSE_MS = 60_000
 /** A thread that stops longer is ended. */
 const STOP_TIMEOUT_MS = 20_000
-/** Figures are asked for anew when they are so old. */
-const FRESH_MS = 1_000
-/** Of the database: snapshots come every few minutes. */
-const DATABASE_FRESH_MS = 10_000
+/** How often the thread is asked how it is. */
+const LOOK_MS = 1_000
+/** A thread that has not answered for so long is busy with something; figures are then shown as they were. */
+const ANSWER_TIMEOUT_MS = 2_000
+/** For so long it may be busy before `/health` says so. */
+const BUSY_MS = 10_000
+/** Looks over which observations a second are told. */
+const PACE_LOOKS = 10
 
 export class ObservatoryRoom {
   readonly #deps: ObservatoryRoomDeps
-  readonly #listeners = new Set<() => void>()
-  readonly #held = new Map<Range, { readonly sourced: SourcedSnapshot; readonly readAtMs: number }>()
-  readonly #reading = new Map<Range, Promise<SourcedSnapshot | undefined>>()
+  readonly #figures = holdFigures((range) => this.#read(range))
   #worker: Worker | undefined
   #caller: ThreadCaller | undefined
   #stats: WatchStats | undefined
-  #isStopping = false
+  #paces: { readonly atMs: number; readonly observations: number }[] = []
+  /** When the thread said last how it is. */
+  #heardAtMs = 0
+  #isLooking = false
+  readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #lastFailure: string | undefined
   #stopListening = (): void => {}
@@ -68,17 +83,13 @@ export class ObservatoryRoom {
   /** Begins, and returns at once. */
   start(): void {
     const { thread, bus } = this.#deps
-    const subscription = bus.subscribe(FIGURES_CHANNEL, () => this.#changed())
+    const subscription = bus.subscribe(FIGURES_CHANNEL, () => this.#figures.changed())
     this.#stopListening = () => subscription.stop()
     if (thread !== undefined) this.#running = this.#keepRunning(thread)
   }
 
-  readonly source: StatisticsSource = {
-    snapshot: (range) => this.#snapshot(range),
-    onChange: (listener) => {
-      this.#listeners.add(listener)
-      return () => this.#listeners.delete(listener)
-    },
+  get source(): StatisticsSource {
+    return this.#figures.source
   }
 
   /** True while this process keeps the figures, and so does what is done once with them. */
@@ -89,6 +100,20 @@ export class ObservatoryRoom {
   /** As of a second ago; undefined while the thread is not there. */
   stats(): WatchStats | undefined {
     return this.#stats
+  }
+
+  /** Observations a second, over the last seconds; undefined before there are two looks. */
+  observationsPerSecond(): number | undefined {
+    const [first] = this.#paces
+    const last = this.#paces.at(-1)
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return undefined
+    return ((last.observations - first.observations) * 1_000) / (last.atMs - first.atMs)
+  }
+
+  /** Has the collectors of all processes read the directory: an operator has added or refused a relay. */
+  lookAtRelays(): void {
+    this.#tell({ do: 'look-at-relays' })
+    this.#deps.bus.publish(RELAYS_CHANNEL, Buffer.alloc(0))
   }
 
   /** Relays of this process's share. */
@@ -104,8 +129,11 @@ export class ObservatoryRoom {
         ? { status: 'ok', is: 'starting' }
         : { status: 'degraded', is: 'restarting', reason: this.#lastFailure }
     const { collector, delivery } = stats
+    const silentMs = performance.now() - this.#heardAtMs
+    const isWell = delivery.failuresInARow === 0 && !delivery.isJournalFull && silentMs < BUSY_MS
     return {
-      status: delivery.failuresInARow > 0 || delivery.isJournalFull ? 'degraded' : 'ok',
+      status: isWell ? 'ok' : 'degraded',
+      ...(silentMs >= BUSY_MS && { silentMs: Math.round(silentMs) }),
       is: stats.isKeeper ? 'keeping' : 'collecting',
       connected: collector.connected,
       journalBytes: delivery.journalBytes,
@@ -114,38 +142,29 @@ export class ObservatoryRoom {
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true
+    this.#stopping.abort()
     this.#stopListening()
-    this.#listeners.clear()
+    this.#figures.stop()
     this.#tell({ do: 'stop' })
     await Promise.race([this.#running, delay(STOP_TIMEOUT_MS, undefined, { ref: false })])
     await this.#worker?.terminate()
   }
 
-  async #snapshot(range: Range): Promise<SourcedSnapshot | undefined> {
-    const held = this.#held.get(range)
-    if (held !== undefined && performance.now() - held.readAtMs < freshFor(held.sourced)) return held.sourced
-    const reading = this.#reading.get(range) ?? this.#read(range)
-    this.#reading.set(range, reading)
-    try {
-      return (await reading) ?? held?.sourced
-    } finally {
-      this.#reading.delete(range)
-    }
-  }
-
   /** From the nearest that has them. What cannot be reached just now is passed over. */
   async #read(range: Range): Promise<SourcedSnapshot | undefined> {
-    const sourced =
-      (await this.#fromThread(range)) ?? (await this.#fromBus(range)) ?? (await this.#fromDatabase(range))
-    if (sourced !== undefined) this.#held.set(range, { sourced, readAtMs: performance.now() })
-    return sourced
+    const kept = await this.#fromThread(range)
+    const before = this.#figures.last(range)
+    // A thread that is busy: nobody has anything newer of it than what it said last.
+    if (kept === undefined && this.isKeeper && before?.from === 'engine') return before
+    return kept ?? (await this.#fromBus(range)) ?? (await this.#fromDatabase(range))
   }
 
   async #fromThread(range: Range): Promise<SourcedSnapshot | undefined> {
     if (!this.isKeeper) return undefined
     try {
-      const kept = (await this.#caller?.ask('snapshot', [range])) as ReturnType<Watch['snapshot']>
+      const asked = this.#caller?.ask('snapshot', [range])
+      const late = delay(ANSWER_TIMEOUT_MS, undefined, { ref: false })
+      const kept = (await Promise.race([asked, late])) as ReturnType<Watch['snapshot']>
       return kept === undefined ? undefined : { ...kept, from: 'engine' }
     } catch {
       return undefined
@@ -177,48 +196,50 @@ export class ObservatoryRoom {
     }
   }
 
-  #changed(): void {
-    for (const listener of this.#listeners) listener()
-  }
-
   /** Runs the thread, and again when it ends, until this is stopped. */
   async #keepRunning(thread: () => Promise<ObservatoryThreadData>): Promise<void> {
+    const { signal } = this.#stopping
     let pauseMs = RESTART_PAUSE_MS
-    while (!this.#isStopping) {
+    while (!signal.aborted) {
       const startedMs = performance.now()
       await this.#runOnce(thread)
-      if (this.#isStopping) return
+      if (signal.aborted) return
       this.#deps.logger.error({ reason: this.#lastFailure, pauseMs }, 'observatory.thread_ended')
       if (performance.now() - startedMs > MAX_RESTART_PAUSE_MS) pauseMs = RESTART_PAUSE_MS
-      await delay(pauseMs, undefined, { ref: false })
+      // Aborting is how `stop` ends the pause.
+      await delay(pauseMs, undefined, { signal, ref: false }).catch(() => {})
       pauseMs = Math.min(MAX_RESTART_PAUSE_MS, pauseMs * 2)
     }
   }
 
   async #runOnce(thread: () => Promise<ObservatoryThreadData>): Promise<void> {
     try {
-      const data = await thread()
-      if (!this.#isStopping) await this.#runThread(data)
+      // What it needs may never come; whoever stops this does not wait for it.
+      const data = await Promise.race([thread(), whenAborted(this.#stopping.signal)])
+      if (data !== undefined && !this.#stopping.signal.aborted) await this.#runThread(data)
     } catch (error) {
       this.#lastFailure = error instanceof Error ? error.message : String(error)
     }
   }
 
   async #runThread(workerData: ObservatoryThreadData): Promise<void> {
-    const worker = new Worker(new URL('./observatory-thread.ts', import.meta.url), { workerData })
+    const worker = new Worker(this.#deps.threadFile ?? THREAD_FILE, { workerData })
     const caller = new ThreadCaller((call) => worker.postMessage({ do: 'call', ...call }))
-    const looking = setInterval(() => void this.#look(caller), FRESH_MS)
+    const looking = setInterval(() => void this.#look(caller), LOOK_MS)
     looking.unref()
     this.#worker = worker
     worker.on('message', (message: ObservatoryThreadMessage) => this.#hear(message, caller))
     worker.on('error', (error) => {
       this.#lastFailure = error.message
     })
-    await new Promise((ended) => worker.once('exit', ended))
+    const code = await new Promise<number>((ended) => worker.once('exit', ended))
+    this.#lastFailure ??= `the thread ended with the code ${code}`
+    caller.end(this.#lastFailure)
     clearInterval(looking)
     this.#worker = undefined
     this.#caller = undefined
     this.#stats = undefined
+    this.#paces = []
   }
 
   #hear(message: ObservatoryThreadMessage, caller: ThreadCaller): void {
@@ -229,7 +250,7 @@ export class ObservatoryRoom {
         void this.#look(caller)
         return
       case 'changed':
-        this.#changed()
+        this.#figures.changed()
         return
       case 'events':
         this.#deps.onEvents(message.events)
@@ -246,15 +267,20 @@ export class ObservatoryRoom {
 
   async #look(caller: ThreadCaller): Promise<void> {
     if (this.#caller !== caller) return
+    // While one question is open another one would only wait behind it.
+    if (this.#isLooking) return
+    this.#isLooking = true
     const stats = await caller.ask('stats', []).catch(() => undefined)
-    if (this.#caller === caller) this.#stats = stats as WatchStats | undefined
+    this.#isLooking = false
+    if (this.#caller !== caller) return
+    this.#stats = stats as WatchStats | undefined
+    this.#heardAtMs = performance.now()
+    if (this.#stats === undefined) return
+    this.#paces.push({ atMs: this.#heardAtMs, observations: this.#stats.intake.observations })
+    if (this.#paces.length > PACE_LOOKS) this.#paces.shift()
   }
 
   #tell(command: ObservatoryThreadCommand): void {
     this.#worker?.postMessage(command)
   }
-}
-
-function freshFor({ from }: SourcedSnapshot): number {
-  return from === 'database' ? DATABASE_FRESH_MS : FRESH_MS
 }

@@ -15,6 +15,7 @@ import { type ComponentHealth, createSignatureVerifier, type Logger } from './pl
 import type { Jobs } from './platform/jobs/index.ts'
 import type { HostAnswer, RelayHost } from './relay/index.ts'
 import type { Signer } from './signer/index.ts'
+import { whenAborted } from './stoa-endings.ts'
 import { OfficeJobs } from './stoa-jobs.ts'
 import { findEvents, publishEvent } from './stoa-publish.ts'
 import type { RelayUnit } from './stoa-relay.ts'
@@ -72,6 +73,7 @@ export function openOffice({
   let ledger: LedgerService | undefined
   const jobs = new OfficeJobs({ logger, doesJobs: config().process.roles.includes('jobs') })
   let starting: Promise<void> = Promise.resolve()
+  const stopping = new AbortController()
   let stopHearing = (): void => {}
 
   const startPeople = async (ready: Database, unit: RelayUnit): Promise<void> => {
@@ -164,8 +166,9 @@ export function openOffice({
       })
       moderation = opened
       stopHearing = unit.bus.subscribe((event) => opened.onStored(event), { isWanted: () => true })
-      starting = service.ready.then(
-        (ready) => startPeople(ready, unit),
+      // The database may never be ready; then there is nobody to start, and whoever stops this does not wait for it.
+      starting = Promise.race([service.ready, whenAborted(stopping.signal)]).then(
+        (ready) => (ready === undefined ? undefined : startPeople(ready, unit)),
         () => {},
       )
       starting.catch((err: unknown) => logger.error({ err }, 'people.start_failed'))
@@ -176,6 +179,7 @@ export function openOffice({
     }),
     stop: async () => {
       stopHearing()
+      stopping.abort()
       await starting.catch(() => {})
       await jobs.stop()
       await ledger?.stop()

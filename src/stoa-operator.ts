@@ -1,7 +1,13 @@
 /** What the console can do, made of the parts that do it. */
 import packageJson from '../package.json' with { type: 'json' }
 import { publishedCheckpoints, verifyAuditChain } from './audit/index.ts'
-import type { ConsoleStatus, Operator, SettingsDesk, SettlementDesk } from './console/index.ts'
+import type {
+  ConsoleStatus,
+  ObservatoryDesk,
+  Operator,
+  SettingsDesk,
+  SettlementDesk,
+} from './console/index.ts'
 import type { IlpNode } from './interledger/node/index.ts'
 import { accepted, refused, systemClock } from './kernel/index.ts'
 import type { Filter } from './nostr/index.ts'
@@ -33,6 +39,8 @@ export interface OperatorDeps {
   readonly node: () => IlpNode | undefined
   /** As the node settles its debts. */
   readonly settlement: () => SettlementDesk | undefined
+  /** Undefined before it is there. @throws RefusedError where there is none. */
+  readonly observatory: () => ObservatoryDesk | undefined
   /** By whom the checkpoints of the audit log are. */
   readonly relayPubkey: string
   readonly health: () => Promise<Readonly<Record<string, ComponentHealth>>>
@@ -44,7 +52,19 @@ const REGISTRY_PAGE = 500
 const MAX_SHOWN = 100_000
 
 export function createOperator(deps: OperatorDeps): Operator {
-  const { office, unit, shared, settings, services, line, node, settlement, relayPubkey, health } = deps
+  const {
+    office,
+    unit,
+    shared,
+    settings,
+    services,
+    line,
+    node,
+    settlement,
+    observatory,
+    relayPubkey,
+    health,
+  } = deps
   const startedAtSeconds = systemClock.nowSeconds()
   return {
     // It answers for itself that the database is not ready.
@@ -62,6 +82,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     ledger: () => office()?.ledger(),
     interledger: node,
     settlement,
+    observatory,
     status: () => ({ status: () => statusOf(unit(), startedAtSeconds, health) }),
     audit: () => {
       const audit = office()?.audit()

@@ -14,8 +14,13 @@ import {
   lonelyMembers,
   openCollector,
 } from './observatory/collector/index.ts'
-import { RANGES, type Range, type Snapshot } from './observatory/index.ts'
-import { createIntake, createSharedSeen, openSignerLookups } from './observatory/intake/index.ts'
+import { type DeliverySink, RANGES, type Range, type Snapshot } from './observatory/index.ts'
+import {
+  createIntake,
+  createSharedSeen,
+  type IntakeLimits,
+  openSignerLookups,
+} from './observatory/intake/index.ts'
 import { openJournal, startDelivery } from './observatory/journal/index.ts'
 import {
   encodeSnapshot,
@@ -30,6 +35,8 @@ import { type Database, openDatabase } from './platform/database/index.ts'
 import { createSignatureVerifier, type Logger, type VerifierChoice } from './platform/index.ts'
 import { startLeadership } from './platform/leadership/index.ts'
 import { Endings } from './stoa-endings.ts'
+import { FIGURES_CHANNEL, figuresKey, RELAYS_CHANNEL } from './stoa-observatory-channels.ts'
+import { paced } from './stoa-paced.ts'
 
 /** Everything that the thread is started with; plain data. */
 export interface WatchOptions {
@@ -77,6 +84,8 @@ export interface Watch {
   stats(): WatchStats
   /** Of this process's share. */
   relays(): ReturnType<Collector['relays']>
+  /** An operator has added or refused a relay: the directory is read at once. */
+  lookAtRelays(): void
   stop(): Promise<void>
 }
 
@@ -96,10 +105,12 @@ const JOURNAL_FOLDER = 'observatory'
 /** Other processes read the figures there; the names are those of document 001. */
 const SHARED_FIGURES_TTL_MS = 3_600_000
 /** How often the figures are put there, at most. */
-const SHARE_INTERVAL_MS = 1_000
-/** Said on this channel when they were. */
-export const FIGURES_CHANNEL = 'observatory.figures'
-export const figuresKey = (range: Range): string => `stats:${range}`
+const SHARE_INTERVAL_MS = 500
+/** How often it is looked whether they have changed with the time alone. */
+const LOOK_INTERVAL_MS = 1_000
+/** Said when there is a delivery: the keeper, whichever process it is in, need not wait until it looks by itself. */
+const DELIVERED_CHANNEL = 'observatory.delivered'
+const NOTHING = Buffer.alloc(0)
 
 export async function openWatch(
   options: WatchOptions,
@@ -116,19 +127,15 @@ export async function openWatch(
   }
 }
 
-async function open({
-  options,
-  logger,
-  listener,
-  limits,
-  endings,
-}: {
+interface Opening {
   readonly options: WatchOptions
   readonly logger: Logger
   readonly listener: WatchListener
   readonly limits: WatchLimits
   readonly endings: Endings
-}): Promise<Watch> {
+}
+
+async function open({ options, logger, listener, limits, endings }: Opening): Promise<Watch> {
   const { processId, collector: settings, redisUrl } = options
   const database = await openDatabase({
     url: options.databaseUrl,
@@ -172,7 +179,7 @@ async function open({
   const delivery = startDelivery({
     intake,
     takeReports: () => collector.takeReports(),
-    sink: tableSink(db),
+    sink: tellingSink(tableSink(db), bus),
     journal,
     collector: processId,
     region: settings.region,
@@ -182,6 +189,8 @@ async function open({
   endings.add(() => delivery.stop())
   // Before the last delivery: what it says when it stops goes with it.
   endings.add(() => collector.stop())
+  const listening = bus.subscribe(RELAYS_CHANNEL, () => collector.look())
+  endings.add(() => listening.stop())
   forward(options, intake, listener, endings)
   const keeping = seekToKeep(options, { db, bus, logger, listener, databaseUrl: database.url })
   endings.add(() => keeping.stop())
@@ -200,6 +209,7 @@ async function open({
       keeper: keeping.current()?.stats(),
     }),
     relays: () => collector.relays(),
+    lookAtRelays: () => collector.look(),
     stop: () => endings.run(),
   }
 }
@@ -286,8 +296,10 @@ function seekToKeep(options: WatchOptions, deps: KeepingDeps): Keeping {
         })
         keeper = opened
         const stopTelling = opened.onChange(() => listener.onChange(opened.version()))
+        const delivered = bus.subscribe(DELIVERED_CHANNEL, () => opened.look())
         const stop = shareFigures(opened, bus)
         stopSharing = () => {
+          delivered.stop()
           stopTelling()
           stop()
         }
@@ -303,13 +315,23 @@ function seekToKeep(options: WatchOptions, deps: KeepingDeps): Keeping {
   return { current: () => keeper, stop: () => leadership.stop() }
 }
 
-/** Puts the figures where other processes read them, at most once a second and only when they have changed. */
+function tellingSink(sink: DeliverySink, bus: Bus): DeliverySink {
+  return {
+    deliver: async (delivery) => {
+      await sink.deliver(delivery)
+      bus.publish(DELIVERED_CHANNEL, NOTHING)
+    },
+  }
+}
+
+/** Puts the figures where other processes read them, when they have changed, and no oftener than they may be. */
 function shareFigures(keeper: Keeper, bus: Bus): () => void {
   if (bus.status().kind === 'memory') return () => {}
   let shared = ''
-  const timer = setInterval(() => {
+  const share = paced(() => {
     const version = keeper.version()
-    if (version === shared) return
+    // While they are read back there are none, and nothing that changes.
+    if (version === shared || keeper.stats().state !== 'keeping') return
     shared = version
     for (const range of RANGES) {
       const value = JSON.stringify({ version, snapshot: encodeSnapshot(keeper.snapshot(range)) })
@@ -317,5 +339,11 @@ function shareFigures(keeper: Keeper, bus: Bus): () => void {
     }
     bus.publish(FIGURES_CHANNEL, Buffer.from(version))
   }, SHARE_INTERVAL_MS)
-  return () => clearInterval(timer)
+  const stopSharing = keeper.onChange(share)
+  const timer = setInterval(share, LOOK_INTERVAL_MS)
+  return () => {
+    clearInterval(timer)
+    stopSharing()
+    share.stop()
+  }
 }

@@ -262,12 +262,28 @@ function summaryOf(config: Config, unit: RelayUnit, address: string, tookMs: num
   const place = config.store.engine === 'log' ? resolve(config.data.dir) : 'PostgreSQL'
   return [
     `Stoa ${packageJson.version} is running (started in ${tookMs} ms).`,
-    `  relay       ws://${address}`,
-    `  web         http://${address}   /health /healthz /metrics`,
-    `  data        ${place} (${store.stats().events} events)`,
-    `  signatures  ${verifier}`,
-    `  threads     ${threads === 1 ? 'one for everything' : `${threads - 1} for sockets, 1 for the store`}`,
+    `  relay        ws://${address}`,
+    `  web          http://${address}   /health /healthz /metrics`,
+    `  data         ${place} (${store.stats().events} events)`,
+    `  signatures   ${verifier}`,
+    `  threads      ${threads === 1 ? 'one for everything' : `${threads - 1} for sockets, 1 for the store`}`,
+    `  observatory  ${observatorySummary(config)}`,
   ]
+}
+
+/** In a few words, and how it is made to be something else. */
+function observatorySummary({
+  observatory: { watch, maxConnections },
+  process: { roles },
+  store,
+}: Config): string {
+  if (store.engine !== 'postgres' && roles.length === 1) return 'none: a relay alone (process.roles)'
+  if (watch === 'off') return 'off (observatory.watch)'
+  if (!roles.includes('collector'))
+    return roles.includes('api') ? 'shown here, collected elsewhere' : 'not here'
+  return watch === 'network'
+    ? `the network, by up to ${maxConnections} connections`
+    : 'this relay only; observatory.watch = "network" watches the others'
 }
 
 function healthOf(unit: RelayUnit | undefined) {

@@ -25,6 +25,7 @@ export class ThreadCaller {
   readonly #send: (call: ThreadCall) => void
   readonly #waiting = new Map<number, Waiting>()
   #lastCall = 0
+  #endedBecause: string | undefined
 
   constructor(send: (call: ThreadCall) => void) {
     this.#send = send
@@ -35,8 +36,9 @@ export class ThreadCaller {
     return this.#waiting.size
   }
 
-  /** Rejects with what the other side threw, or when too many questions are open. */
+  /** Rejects with what the other side threw, when too many questions are open, and when the other side has ended. */
   ask(name: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#endedBecause !== undefined) return Promise.reject(new AppError('INTERNAL', this.#endedBecause))
     if (this.#waiting.size >= MAX_OPEN_CALLS)
       return Promise.reject(
         new AppError('INTERNAL', `More than ${MAX_OPEN_CALLS} calls to a thread are open.`),
@@ -46,6 +48,13 @@ export class ThreadCaller {
       this.#waiting.set(call, { resolve, reject })
       this.#send({ call, name, with: args })
     })
+  }
+
+  /** The other side is gone: what it has not answered is rejected, since nobody will. */
+  end(because: string): void {
+    this.#endedBecause ??= because
+    for (const { reject } of this.#waiting.values()) reject(new AppError('INTERNAL', because))
+    this.#waiting.clear()
   }
 
   receive(answer: ThreadAnswer): void {

@@ -10,6 +10,7 @@ const DEPLOY = join(import.meta.dirname, '../deploy')
 const compose = readFileSync(join(DEPLOY, 'compose/compose.yml'), 'utf8')
 const dockerfile = readFileSync(join(DEPLOY, 'compose/Dockerfile'), 'utf8')
 const unit = readFileSync(join(DEPLOY, 'systemd/stoa.service'), 'utf8')
+const collectorUnit = readFileSync(join(DEPLOY, 'systemd/stoa-collector.service'), 'utf8')
 const dashboard = readFileSync(join(DEPLOY, 'grafana/stoa.json'), 'utf8')
 const alerts = readFileSync(join(DEPLOY, 'prometheus/alerts.yml'), 'utf8')
 
@@ -82,7 +83,7 @@ test(
 
 /** Each with a bounded number of values, none of them from a client. */
 const LABELS =
-  'asset by cache change code component direction kind known list mirror peer phase policy pool queue rail reason result state status thread verb verdict'.split(
+  'asset by cache change channel code component direction kind known list mirror offence peer phase policy pool queue rail reason result state status thread tier verb verdict'.split(
     ' ',
   )
 
@@ -104,34 +105,48 @@ test('what the compose file mounts into Prometheus and Grafana is there', () => 
 describe('the compose file', () => {
   const common = settingsIn(compose.slice(0, compose.indexOf('services:')))
 
-  test.each(['relay', 'jobs'])('service %s starts with a configuration that is whole', (service) => {
-    const block = new RegExp(`^  ${service}:\\n(?:    .*\\n)+`, 'm').exec(compose)?.[0] ?? ''
-    const env = { ...common, ...settingsIn(block), ...settingsIn(dockerfile) }
-    expect(Object.keys(env).length).toBeGreaterThan(6)
-    expect(() => loadConfig({ env, cwd: '/nowhere/without/a/file' })).not.toThrow()
-  })
+  test.each(['relay', 'jobs', 'collector'])(
+    'service %s starts with a configuration that is whole',
+    (service) => {
+      const block = new RegExp(`^  ${service}:\\n(?:    .*\\n)+`, 'm').exec(compose)?.[0] ?? ''
+      const env = { ...common, ...settingsIn(block), ...settingsIn(dockerfile) }
+      expect(Object.keys(env).length).toBeGreaterThan(6)
+      expect(() => loadConfig({ env, cwd: '/nowhere/without/a/file' })).not.toThrow()
+    },
+  )
 })
 
 test('the unit starts the program by the command that the package has, and stops after it gives up by itself', () => {
   const { scripts } = JSON.parse(readFileSync(join(DEPLOY, '../package.json'), 'utf8')) as {
     readonly scripts: Readonly<Record<string, string>>
   }
-  expect(unit).toContain('ExecStart=/usr/bin/npm start --silent -- ')
+  for (const text of [unit, collectorUnit]) {
+    expect(text).toContain('ExecStart=/usr/bin/npm start --silent -- ')
+    expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(text)?.[1])).toBeGreaterThan(30)
+  }
   expect(scripts.start).toBe('node bin/stoa.js start')
-  expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1])).toBeGreaterThan(30)
 })
 
 /** `STOA_A__B: value` and `STOA_A__B=value`, with something in place of what comes from outside. */
 function settingsIn(text: string): Record<string, string> {
   const found = text.matchAll(/(STOA_[A-Z_]+)[:=] ?([^\s]+)/g)
-  return Object.fromEntries(
-    [...found].map(([, name = '', value = '']) => [name, value.replaceAll(/\$\{[^}]+\}/g, 'x')]),
+  return Object.fromEntries([...found].map(([, name = '', value = '']) => [name, withValues(value)]))
+}
+
+/** What stands behind `:-` is what is taken where nothing is given. */
+function withValues(text: string): string {
+  return text.replaceAll(
+    /\$\{[^}]+?(?::-([^}]*))?\}/g,
+    (_whole, otherwise: string | undefined) => otherwise ?? 'x',
   )
 }
 
+/** Most tests have it off. */
+const WATCHING = { STOA_OBSERVATORY__WATCH: 'own' }
+
 /** Names of series that a program with every role shows when all of it has come up. */
 async function metricsOf(threads: number): Promise<ReadonlySet<string>> {
-  const stoa = await stage.start({ hasOffice: true, threads })
+  const stoa = await stage.start({ hasOffice: true, threads, env: WATCHING })
   return vi.waitFor(async () => {
     const text = await (await fetch(stoa.httpUrl('/metrics'))).text()
     const names = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type = '']) =>

@@ -4,7 +4,6 @@
  * server: a bare INSERT of as many bytes. Without a URL on Debian's PostgreSQL with its usual settings (it waits for the disk at
  * each commit), in a temporary folder that is removed afterwards.
  */
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { sql } from 'kysely'
 import { pino } from 'pino'
@@ -80,17 +79,15 @@ const database = await openDatabase({
   connectTimeoutMs: 5_000,
 })
 try {
-  const times = await measureAll(database)
-  console.log(
-    `${rounds} rounds, ${cpus().length} cores ${cpus()[0]?.model ?? ''}, ${server.url === options.url ? 'given server' : 'PostgreSQL of its own'}`,
-  )
-  print(times)
+  const { times, checkpoint } = await measureAll(database)
+  const report = { rounds, observations: OBSERVATIONS, relays: RELAYS, rows: summaryOf(times), checkpoint }
+  console.log(JSON.stringify(report, undefined, 2))
 } finally {
   await database.close()
   await server.stop()
 }
 
-async function measureAll({ db }: Database): Promise<readonly Times[]> {
+async function measureAll({ db }: Database) {
   await sql`CREATE TABLE IF NOT EXISTS bench_bytes (id bigint GENERATED ALWAYS AS IDENTITY, body bytea NOT NULL)`.execute(
     db,
   )
@@ -141,11 +138,8 @@ async function measureAll({ db }: Database): Promise<readonly Times[]> {
       })
     }
   }
-  const [stopMs, { counted, observations }] = [await took(() => keeper.stop()), keeper.stats()]
-  console.log(
-    `${observations} observations, ${counted} counted; the last checkpoint took ${Math.round(stopMs)} ms, ${keeper.stats().lastCheckpointBytes} bytes`,
-  )
-  return times
+  const stopMs = await took(() => keeper.stop())
+  return { times, checkpoint: { ms: Math.round(stopMs), bytes: keeper.stats().lastCheckpointBytes } }
 }
 
 async function bareInsert(db: Database['db'], body: Buffer): Promise<void> {
@@ -200,28 +194,26 @@ async function took(work: () => Promise<void>): Promise<number> {
   return performance.now() - startedMs
 }
 
-function print(times: readonly Times[]): void {
-  console.table(
-    SCENARIOS.map(({ name }) => {
-      const ofScenario = times.filter(({ scenario }) => scenario === name)
-      const quantile = (share: number, figure: (row: Times) => number) => {
-        const sorted = ofScenario.map(figure).toSorted((a, b) => a - b)
-        return (
-          Math.round(
-            (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN) * 10,
-          ) / 10
-        )
-      }
-      return {
-        events: name,
-        'bare INSERT ms': quantile(0.5, ({ limitMs }) => limitMs),
-        'deliver ms': quantile(0.5, ({ deliverMs }) => deliverMs),
-        'transaction ms': quantile(0.5, ({ flushMs }) => flushMs),
-        'delivered to counted ms, p50': quantile(0.5, ({ totalMs }) => totalMs),
-        p95: quantile(0.95, ({ totalMs }) => totalMs),
-        'CPU ms': quantile(0.5, ({ cpuMs }) => cpuMs),
-        'server CPU ms': quantile(0.5, ({ serverCpuMs }) => serverCpuMs),
-      }
-    }),
-  )
+function summaryOf(times: readonly Times[]) {
+  return SCENARIOS.map(({ name }) => {
+    const ofScenario = times.filter(({ scenario }) => scenario === name)
+    const quantile = (share: number, figure: (row: Times) => number) => {
+      const sorted = ofScenario.map(figure).toSorted((a, b) => a - b)
+      return (
+        Math.round(
+          (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN) * 10,
+        ) / 10
+      )
+    }
+    return {
+      events: name,
+      bareInsertMs: quantile(0.5, ({ limitMs }) => limitMs),
+      deliverMs: quantile(0.5, ({ deliverMs }) => deliverMs),
+      transactionMs: quantile(0.5, ({ flushMs }) => flushMs),
+      deliveredToCountedP50Ms: quantile(0.5, ({ totalMs }) => totalMs),
+      deliveredToCountedP95Ms: quantile(0.95, ({ totalMs }) => totalMs),
+      cpuMs: quantile(0.5, ({ cpuMs }) => cpuMs),
+      serverCpuMs: quantile(0.5, ({ serverCpuMs }) => serverCpuMs),
+    }
+  })
 }

@@ -10,8 +10,11 @@ import {
   type ApiKey,
   checkApiKey,
   createApiKey,
+  findApiKey,
   listApiKeys,
+  liveApiKeys,
   type NewApiKey,
+  type OwnedApiKey,
   revokeApiKey,
 } from './api-keys.ts'
 import { createBackground } from './background.ts'
@@ -97,6 +100,10 @@ export interface Accounts {
     by: Actor,
   ): Promise<AccountOutcome<void>>
   listApiKeys(owner: Owner): Promise<readonly ApiKey[]>
+  /** Whose a key is, revoked or not; undefined when there is none of this id. */
+  findApiKey(id: string): Promise<OwnedApiKey | undefined>
+  /** Which of these keys are neither revoked nor expired; a few hundred at a time. */
+  liveApiKeys(ids: readonly string[]): Promise<ReadonlySet<string>>
 
   /** The most powerful first; empty for a stranger. */
   rolesOf(pubkey: string): Promise<readonly Role[]>
@@ -172,6 +179,8 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     createApiKey: (wanted, by) => createApiKey(context, wanted, by),
     revokeApiKey: (which, by) => revokeApiKey(context, which, by),
     listApiKeys: (owner) => listApiKeys(context, owner),
+    findApiKey: (id) => findApiKey(context, id),
+    liveApiKeys: (ids) => liveApiKeys(context, ids),
     rolesOf: (pubkey) => rolesOfKeys(db, [pubkey]),
     grantRole: (grant, by) => grantRole(context, grant, by),
     revokeRole: (grant, by) => revokeRole(context, grant, by),

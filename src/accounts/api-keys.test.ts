@@ -58,6 +58,31 @@ test('a key ends with its time or when it is revoked, and says when it was used'
   expect(JSON.stringify(listed)).not.toContain(lasting.key.slice(-20))
 })
 
+test('whose a key is can be asked by its id, and which keys are still good', async () => {
+  const { accounts, clock } = testPeople(database)
+  const { publicKey: pubkey } = testKey()
+  const owner = { pubkey }
+  const expiresAtSeconds = NOW_SECONDS + 60
+  const brief = granted(await accounts.createApiKey(wanted({ owner, expiresAtSeconds }), CLI))
+  const [gone, good] = [
+    granted(await accounts.createApiKey(wanted({ owner }), CLI)),
+    granted(await accounts.createApiKey(wanted({ owner }), CLI)),
+  ]
+  granted(await accounts.revokeApiKey({ id: gone.id }, CLI))
+  const ids = [brief.id, gone.id, good.id, 'f'.repeat(16)]
+  expect(await accounts.liveApiKeys(ids)).toEqual(new Set([brief.id, good.id]))
+  clock.advanceSeconds(60)
+  expect(await accounts.liveApiKeys(ids)).toEqual(new Set([good.id]))
+  expect(await accounts.liveApiKeys([])).toEqual(new Set())
+  expect(await accounts.findApiKey(gone.id)).toMatchObject({
+    id: gone.id,
+    owner,
+    ownerPubkeys: [pubkey],
+    revokedAtSeconds: NOW_SECONDS,
+  })
+  expect(await accounts.findApiKey('f'.repeat(16))).toBeUndefined()
+})
+
 test('a key with another secret is no key', async () => {
   const { accounts } = testPeople(database)
   const { key } = granted(await accounts.createApiKey(wanted(), CLI))

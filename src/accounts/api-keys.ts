@@ -163,6 +163,38 @@ export async function listApiKeys(
   return found.map(apiKeyOf)
 }
 
+/** A key and the public keys of its owner, as of now: the one that it was made with, or those of the account. */
+export interface OwnedApiKey extends ApiKey {
+  readonly ownerPubkeys: readonly string[]
+}
+
+/** Whose a key is, revoked or not; undefined when there is none of this id. */
+export async function findApiKey(
+  { db }: Pick<AccountsContext, 'db'>,
+  id: string,
+): Promise<OwnedApiKey | undefined> {
+  const row = await db.selectFrom('account_api_keys').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) return undefined
+  const { pubkeys } = await standingOf(db, ownerOf(row))
+  return { ...apiKeyOf(row), ownerPubkeys: pubkeys }
+}
+
+/** Which of these keys are neither revoked nor expired. */
+export async function liveApiKeys(
+  { db, clock }: Pick<AccountsContext, 'db' | 'clock'>,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('account_api_keys')
+    .select('id')
+    .where('id', 'in', ids)
+    .where('revoked_at', 'is', null)
+    .where((row) => row.or([row('expires_at', 'is', null), row('expires_at', '>', nowOf(clock))]))
+    .execute()
+  return new Set(rows.map(({ id }) => id))
+}
+
 function apiKeyOf(row: Selectable<AccountApiKeysTable>): ApiKey {
   return {
     id: row.id,

@@ -2,7 +2,7 @@
 export type { Accounts, AccountsDeps } from './accounts.ts'
 export { createAccounts } from './accounts.ts'
 export type { Actor } from './actor.ts'
-export type { ApiKey, NewApiKey } from './api-keys.ts'
+export type { ApiKey, NewApiKey, OwnedApiKey } from './api-keys.ts'
 export type { AccountsSettings } from './context.ts'
 export type { LinkedKey, LinkKey } from './linked-keys.ts'
 export { checkSmtp } from './mail/check-smtp.ts'

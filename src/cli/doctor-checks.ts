@@ -54,6 +54,7 @@ export function doctorChecks(load: () => LoadedConfig, context: CliContext): rea
     { name: 'database', run: configured(async (config) => (await database(config)).database) },
     { name: 'audit log', run: configured(async (config) => (await database(config)).audit) },
     { name: 'ledger', run: configured(async (config) => (await database(config)).ledger) },
+    { name: 'observatory', run: configured(async (config) => (await database(config)).observatory) },
     { name: 'redis', run: configured(inspect((found, config) => found.redis(config))) },
     { name: 'keys', run: configured(inspect((found, config) => found.keys(config))) },
     { name: 'mail', run: configured(inspect((found, config) => found.mail(config))) },
@@ -243,4 +244,5 @@ const NO_OFFICE: OfficeFindings = {
   database: ok('not a part of this program'),
   audit: ok('not a part of this program'),
   ledger: ok('not a part of this program'),
+  observatory: ok('not a part of this program'),
 }

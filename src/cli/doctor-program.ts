@@ -14,6 +14,8 @@ export interface RunningProgram {
   verifyAudit(): Promise<AdminAnswer>
   /** Has it add up its books. */
   trialBalance(): Promise<AdminAnswer>
+  /** How its observatory stands. */
+  observatory(): Promise<AdminAnswer>
 }
 
 /** Undefined when nothing answers at the admin socket: nothing runs there, or a relay alone, which has no office. */
@@ -29,6 +31,7 @@ export async function runningProgramOn(dataDir: string): Promise<RunningProgram 
     ...json,
     verifyAudit: async () => answered(await askStoa(dataDir, { path: 'audit/verify' })),
     trialBalance: async () => answered(await askStoa(dataDir, { path: 'ledger/trial-balance' })),
+    observatory: async () => answered(await askStoa(dataDir, { path: 'observatory' })),
   }
 }
 
@@ -52,7 +55,9 @@ export function auditProgress({ stderr }: Pick<CliContext, 'stderr'>) {
 }
 
 /** Its version may be another one than ours, so its answer is looked at before it is believed. */
-function isStatus(value: unknown): value is Omit<RunningProgram, 'verifyAudit' | 'trialBalance'> {
+function isStatus(
+  value: unknown,
+): value is Omit<RunningProgram, 'verifyAudit' | 'trialBalance' | 'observatory'> {
   if (typeof value !== 'object' || value === null) return false
   const { version, startedAtSeconds, connections, events, health } = value as Partial<
     Record<keyof RunningProgram, unknown>

@@ -33,6 +33,26 @@ export function createProgress(out: TextOutput, clock: Clock): Progress {
   }
 }
 
+/** How many bytes have come, on a line that is written over; silent when nobody watches. */
+export function createByteProgress(out: TextOutput, clock: Clock) {
+  const isWatched = out.isTTY === true
+  const startedMs = clock.nowMs()
+  let [bytes, shownMs] = [0, startedMs]
+  return {
+    add: (more: number): void => {
+      bytes += more
+      const nowMs = clock.nowMs()
+      if (!isWatched || nowMs - shownMs < INTERVAL_MS) return
+      shownMs = nowMs
+      const rate = formatCount(perSecond(Math.round(bytes / 1_000), nowMs - startedMs))
+      out.write(`\r\u001b[K${formatCount(Math.round(bytes / 1_000))} kB · ${rate} kB/s`)
+    },
+    done: (): void => {
+      if (isWatched) out.write('\r\u001b[K')
+    },
+  }
+}
+
 /** `12,000 events · 6,000/s · 50 % · 2 s left` */
 export function progressLine({ events, fraction }: ProgressState, tookMs: number): string {
   const parts = [`${formatCount(events)} events`, `${formatCount(perSecond(events, tookMs))}/s`]

@@ -49,6 +49,10 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     summary: 'the Interledger node: peers, routes, payments',
     load: async () => (await import('./ilp.ts')).ilpCommand,
   },
+  observatory: {
+    summary: 'what Nostr is doing: state, relays, exports, alerts, tiers of API keys',
+    load: async () => (await import('./observatory.ts')).observatoryCommand,
+  },
   config: {
     summary: 'show, check or begin a configuration',
     load: async () => (await import('./config.ts')).configCommand,

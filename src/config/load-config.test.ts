@@ -194,3 +194,12 @@ describe('mistakes', () => {
     expect(refusalOf({ env: { STOA_PORT: '80' } })).toContain('did you mean STOA_RELAY__PORT?')
   })
 })
+
+test.each(['//evil.example/logo.png', '/\\evil.example/logo.png', 'https://evil.example/logo.png'])(
+  'a logo at %s is none: the page asks nobody else',
+  (logo) => {
+    expect(refusalOf({ env: { STOA_OBSERVATORY__BRAND__LOGO: logo } })).toContain(
+      'must be a path or a data: URL',
+    )
+  },
+)

@@ -4,6 +4,7 @@ import { RefusedError } from '../kernel/index.ts'
 import { DASHBOARD_RATES } from './dashboard.ts'
 import { OPERATIONS } from './operations/index.ts'
 import {
+  API_KEY_ID,
   BASE_URL,
   FAILED_JOBS,
   heldEvent,
@@ -99,6 +100,15 @@ const INPUTS: Readonly<Record<string, object>> = {
   'interledger/settlement/give-up': { key: 'order-1', neverTaken: true },
   'interledger/ping': { destination: 'test.memory' },
   'interledger/peers/close': { id: 'bob' },
+  observatory: {},
+  'observatory/relays/add': { url: 'wss://other.example' },
+  'observatory/relays/refuse': { url: 'wss://bad.example', why: 'it lies' },
+  'observatory/relays': { refused: true, state: 'refused', limit: 10 },
+  'observatory/relays/allow': { url: 'wss://bad.example' },
+  'observatory/alerts': {},
+  'observatory/tier/subscribe': { key: API_KEY_ID, tier: 'plus' },
+  'observatory/tier': { key: API_KEY_ID },
+  'observatory/tier/end': { key: API_KEY_ID },
   audit: { limit: 10 },
   'audit/verify': {},
 }
@@ -255,6 +265,40 @@ test('an order of settlement is given up for whoever asks; only their promise is
   expect((await giveUp({ key: 'order-1', neverTaken: true })).json).toEqual({ state: 'given_up' })
   const by = { actor: rig.operatorKey.publicKey, role: 'operator' }
   expect(rig.done).toEqual([{ by, what: 'give-up order-1' }])
+})
+
+describe('the observatory', () => {
+  test('is exported as a file for operators, and for nobody else', async () => {
+    const path = '/dashboard/observatory/export?what=clients&format=csv'
+    const file = await rig.send({ path, by: rig.operatorKey })
+    expect(file).toMatchObject({ status: 200, text: 'what,format\nclients,csv\n' })
+    expect(file.headers).toMatchObject({
+      'content-type': expect.stringContaining('text/csv'),
+      'content-disposition': 'attachment; filename="clients.csv"',
+    })
+    expect((await rig.send({ path })).status).toBe(401)
+    expect((await rig.send({ path, by: rig.moderator })).status).toBe(403)
+    const wrong = await rig.send({
+      path: '/dashboard/observatory/export?what=everything',
+      by: rig.operatorKey,
+    })
+    expect(wrong).toMatchObject({ status: 400, json: { error: { code: 'INVALID' } } })
+    rig.closed.add('observatory')
+    expect((await rig.send({ path, by: rig.operatorKey })).status).toBe(503)
+  })
+
+  test('that is switched off says so, and not that it will be there in a moment', async () => {
+    Object.assign(rig.operator, {
+      observatory: () => {
+        throw new RefusedError({ code: 'UNAVAILABLE', text: 'the observatory is off' })
+      },
+    })
+    for (const path of ['/dashboard/observatory', '/dashboard/observatory/export?what=clients'])
+      expect(await rig.send({ path, by: rig.owner })).toMatchObject({
+        status: 503,
+        json: { error: { code: 'UNAVAILABLE', message: 'the observatory is off' } },
+      })
+  })
 })
 
 test('connections are named by exactly one of id, key and address', async () => {

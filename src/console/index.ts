@@ -4,6 +4,16 @@ export { findAdminSocket } from './admin-place.ts'
 export { type AdminSocket, openAdminSocket } from './admin-socket.ts'
 export { createIdentify } from './identify.ts'
 export type {
+  HistoryQuery,
+  KeySubscription,
+  ObservatoryDesk,
+  ObservatoryFacts,
+  WatchAlert,
+  WatchedRelay,
+  WatchedRelayQuery,
+} from './observatory-desk.ts'
+export { HISTORY_FORMATS, HISTORY_SUBJECTS, WATCHED_STATES } from './observatory-desk.ts'
+export type {
   AccessListName,
   Actor,
   Answer,
@@ -45,4 +55,4 @@ export type {
 } from './operator.ts'
 export { type ConsoleDeps, registerAdmin, registerConsole } from './register-console.ts'
 export { isLocalHost, type KnownAs } from './request-urls.ts'
-export { CONSOLE_SCOPES, type Principal } from './rights.ts'
+export { authorize, CONSOLE_SCOPES, type Principal } from './rights.ts'

@@ -24,6 +24,7 @@ import type {
   ConnectionSelector,
   GrantedLevel,
 } from '../relay/index.ts'
+import type { ObservatoryDesk } from './observatory-desk.ts'
 
 /** Who makes a change, as the audit log writes it down. Whoever hands it on has checked that this is so. */
 export interface Actor {
@@ -53,6 +54,7 @@ export interface Desks {
   readonly ledger: LedgerDesk
   readonly interledger: IlpNode
   readonly settlement: SettlementDesk
+  readonly observatory: ObservatoryDesk
   readonly status: StatusDesk
   readonly audit: AuditDesk
 }

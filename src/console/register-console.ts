@@ -16,6 +16,7 @@ import { createIdentify, type IdentifyDeps } from './identify.ts'
 import { addInterledgerStream } from './interledger-stream.ts'
 import { addManagement } from './management-route.ts'
 import { addNames } from './names-route.ts'
+import { addObservatoryExport } from './observatory-export.ts'
 import type { Operator } from './operator.ts'
 import { CLI_PRINCIPAL } from './rights.ts'
 
@@ -66,6 +67,7 @@ export async function registerConsole(app: FastifyInstance, deps: ConsoleDeps): 
     await addDocs(scope, deps.version, deps.furtherPaths)
     addDashboard(scope, { operator: deps.operator, identify })
     addInterledgerStream(scope, { operator: deps.operator, identify })
+    addObservatoryExport(scope, { operator: deps.operator, identify })
     addManagement(scope, { operator: deps.operator, identify })
     addNames(scope, deps.operator)
     addAuthRoutes(scope, { ...deps, identify })
@@ -79,6 +81,7 @@ export async function registerAdmin(app: FastifyInstance, operator: Operator): P
     readBodiesAsBytes(scope)
     const identify = async () => accepted({ principal: CLI_PRINCIPAL, claim: async () => true })
     addDashboard(scope, { operator, identify })
+    addObservatoryExport(scope, { operator, identify })
   })
 }
 

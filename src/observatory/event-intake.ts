@@ -6,6 +6,8 @@ import type { Offence } from './relay-report.ts'
 export interface RelayFeed {
   /** The number of the relay in the table `relays`. */
   readonly relay: number
+  /** Our own: it shows whom nobody else has, and invents nobody. */
+  readonly isOwn?: boolean
   /** Is there a subscription of this name that an event of that kind and date answers? */
   isAsked(subscriptionId: string, kind: number, createdAt: number): boolean
   /** Counts one offence against the relay. */

@@ -2,6 +2,7 @@
 export type { Delivery, DeliverySink } from './delivery.ts'
 export type { EventIntake, RelayFeed } from './event-intake.ts'
 export { LANGUAGES } from './languages.ts'
+export { type ObservatoryFigures, registerObservatoryMetrics } from './metrics.ts'
 export type { Observation } from './observation.ts'
 export { ObservationBatch } from './observation-batch.ts'
 export { isRange, RANGES, type Range, rangeStart, rangeStep } from './ranges.ts'

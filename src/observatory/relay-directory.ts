@@ -10,6 +10,8 @@ export interface DirectoryEntry {
   readonly cursor: RelayCursor
   readonly failures: number
   readonly nextTrySeconds: number
+  /** An operator will have nothing to do with it: it is not connected to. */
+  readonly isRefused?: boolean
 }
 
 /** How the observatory came to know of a relay. */

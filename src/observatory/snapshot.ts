@@ -127,7 +127,7 @@ export interface StatisticsSource {
    * database. Undefined while there is none.
    */
   snapshot(range: Range): Promise<SourcedSnapshot | undefined>
-  /** Calls with each new state of the overview, at most once a second. Returns how to stop. */
+  /** Calls when figures have changed, at most twice a second. Returns how to stop. */
   onChange(listener: () => void): () => void
 }
 

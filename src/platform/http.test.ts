@@ -105,6 +105,15 @@ test('what is not there is refused in the common shape', async () => {
   })
 })
 
+test('a path that cannot be read is refused in the common shape', async () => {
+  const { server } = await testServer()
+  const answer = await server.app.inject('/api/v1/stats/relays/%zz')
+  expect([answer.statusCode, answer.json()]).toEqual([
+    400,
+    { error: { code: 'BAD_REQUEST', message: expect.stringContaining('%zz') } },
+  ])
+})
+
 test('a fault is logged whole and told to nobody', async () => {
   const { server, lines } = await testServer()
   const url = await listen(server)

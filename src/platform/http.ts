@@ -6,7 +6,13 @@
 import { chmod, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  fastify,
+  LogController,
+} from 'fastify'
 import type { Registry } from 'prom-client'
 import { MAX_BODY_BYTES } from './body-limit.ts'
 import { type HomePageFacts, homePage } from './home-page.ts'
@@ -71,6 +77,11 @@ export async function createHttpServer({
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
+    // What the router itself cannot read (`/%zz`) is refused before any handler.
+    frameworkErrors: (error, _request, reply: Pick<FastifyReply, 'code'>) => {
+      const { statusCode = 400, message } = error
+      void reply.code(statusCode).send({ error: { code: 'BAD_REQUEST', message } })
+    },
   })
   refuseInOneShape(app)
   addHealth(app, health)

@@ -1,27 +1,12 @@
 /** What axe finds, in both themes, on a desk and on a phone. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type { AxeResults } from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seriousViolations } from './axe.ts'
 import { noChromiumBecause, startBrowser, visit } from './browser.ts'
 import { type ApiState, type PageServer, startPageServer } from './page-server.ts'
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
 let browser: Browser
 let server: PageServer
-
-/** In words, so that a failure says where to look. The policy of the page does not bind a debugger. */
-async function seriousViolations(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate<AxeResults>("axe.run({ resultTypes: ['violations'] })")
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary}`),
-    )
-}
 
 describe.skipIf(noChromiumBecause !== undefined)('axe finds nothing serious', () => {
   beforeAll(async () => {

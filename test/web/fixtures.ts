@@ -338,6 +338,8 @@ export function relayPageAt(nowMs: number, range: RangeName, url: string): Relay
   })
   return {
     ...relay,
+    updated_at: iso(nowMs),
+    coverage: overviewAt(nowMs, range).coverage,
     description: 'A relay for everybody who passes by. <script>alert(1)</script>',
     icon: 'https://tracker.example/icon.png',
     history,
@@ -373,6 +375,7 @@ export function recommendationsFor(pubkey: string): RecommendationsBody {
     follows: 212,
     follows_with_lists: 180,
     covered: 171,
+    updated_at: iso(Date.now()),
     relays: [
       {
         url: 'wss://agora0.example/inbox',

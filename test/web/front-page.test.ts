@@ -89,6 +89,7 @@ describe.skipIf(noChromiumBecause !== undefined)('the front page', () => {
       (await page.locator('.relay-table tbody .is-latency').allTextContents()).map(Number.parseFloat)
     await sortBy('Latency')
     const rising = await latencies()
+    expect(rising.length).toBe(50)
     expect(rising).toEqual(rising.toSorted((a, b) => a - b))
     expect(await page.locator('[aria-sort="ascending"]').textContent()).toBe('Latency')
     await sortBy('Latency')
@@ -318,12 +319,37 @@ describe.skipIf(noChromiumBecause !== undefined)('the front page', () => {
     server.state = 'empty'
     const { page, complaints } = await open()
     await page.getByText('The doors have just opened').waitFor()
-    expect(await page.locator('main').textContent()).toContain(
-      '240 relays are being connected to, 12 of them are',
-    )
+    expect(await page.locator('main').textContent()).toContain('12 of 240 relays are connected;')
     expect(await tile(page, 'latency').textContent()).toBe('–')
     expect(complaints).toEqual([])
     await takePicture(page, 'empty')
+  })
+
+  test('where this relay alone is watched the page says so, and how to have all of Nostr counted', async () => {
+    Object.assign(server, { state: 'empty', brand: { ...BRAND, watch: 'own' } })
+    const { page } = await open()
+    await page.getByText('The doors have just opened').waitFor()
+    const text = (await page.locator('main').textContent()) ?? ''
+    expect(text).toContain('counted at this relay alone')
+    expect(text).toContain('observatory.watch = "network"')
+    expect(text).not.toContain('relays are connected')
+  })
+
+  test('where nothing is watched the page says so instead of waiting', async () => {
+    Object.assign(server, { state: 'not-ready', brand: { ...BRAND, watch: 'off' } })
+    const { page } = await open()
+    await page.getByText('Nothing is watched here').waitFor()
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+
+  test('operators and programs find their ways in at the foot of the page', async () => {
+    const { page } = await open()
+    const links = page.getByRole('navigation', { name: 'For operators and programs' }).getByRole('link')
+    expect(await links.evaluateAll((all) => all.map((link) => link.getAttribute('href')))).toEqual([
+      '/api/v1/docs',
+      '/health',
+      '/metrics',
+    ])
   })
 
   test('who asks too much is told how long to wait', async () => {

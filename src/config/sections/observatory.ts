@@ -24,7 +24,10 @@ const brand = z
       reloadable: true,
     }),
     logo: z
-      .union([noValue, z.string().regex(/^(\/[^\s]*|data:image\/[^\s]+)$/, 'must be a path or a data: URL')])
+      .union([
+        noValue,
+        z.string().regex(/^(\/(?![/\\])[^\s]*|data:image\/[^\s]+)$/, 'must be a path or a data: URL'),
+      ])
       .default('')
       .register(notes, {
         says: 'A path on this server or a data: URL of an image; empty: our own.',

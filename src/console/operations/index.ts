@@ -2,6 +2,7 @@ import { ACCESS_OPERATIONS } from './access.ts'
 import { INTERLEDGER_OPERATIONS } from './interledger.ts'
 import { LEDGER_OPERATIONS } from './ledger.ts'
 import { MODERATION_OPERATIONS } from './moderation.ts'
+import { OBSERVATORY_OPERATIONS } from './observatory.ts'
 import type { Operation } from './operation.ts'
 import { PEOPLE_OPERATIONS } from './people.ts'
 import { RUNNING_OPERATIONS } from './running.ts'
@@ -17,4 +18,5 @@ export const OPERATIONS: readonly Operation[] = [
   ...PEOPLE_OPERATIONS,
   ...LEDGER_OPERATIONS,
   ...INTERLEDGER_OPERATIONS,
+  ...OBSERVATORY_OPERATIONS,
 ]

@@ -92,9 +92,13 @@ function operationOf<D extends keyof Desks, I extends TSchema>(
       return accepted({
         need: needFor?.(asked.value) ?? need,
         judged: judged?.(asked.value) ?? [],
-        run: async (operator: Operator, by: Actor) => {
-          const found = operator[desk]()
-          return found === undefined ? refused(UNAVAILABLE) : outcomeOf(run(found, asked.value, by, operator))
+        run: (operator: Operator, by: Actor) => {
+          const carryOut = async () => {
+            // A door that knows why its desk is not there throws a refusal that says so.
+            const found = operator[desk]()
+            return found === undefined ? refused(UNAVAILABLE) : run(found, asked.value, by, operator)
+          }
+          return outcomeOf(carryOut())
         },
       })
     },

@@ -1,5 +1,7 @@
 /** The door of alerts and webhooks. */
+export { type AlertFigures, alertFigures } from './alert-figures.ts'
 export type { AlertHistoryEntry, AlertHistoryPage } from './alert-history.ts'
+export { type AlertPaths, alertPaths } from './alert-paths.ts'
 export { type Alerts, type OpenAlertsDeps, openAlerts } from './alerts.ts'
 export type { AlertMail, AlertMessage, SecretSeal } from './context.ts'
 export { createDirectMessages, type DirectMessagesDeps } from './direct-messages.ts'

@@ -1,9 +1,10 @@
 import { type FastifyInstance, fastify } from 'fastify'
+import Value from 'typebox/value'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { accepted, refused } from '../../kernel/index.ts'
 import type { Database } from '../../platform/database/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
-import { addAlertRoutes } from './index.ts'
+import { addAlertRoutes, alertPaths } from './index.ts'
 import { ALICE, BOB, openTestAlerts, type TestAlerts, testSnapshot } from './testing/index.ts'
 
 let database: Database
@@ -25,6 +26,7 @@ beforeEach(async () => {
       if (authorization === 'bob') return accepted({ pubkey: BOB })
       return refused({ code: 'UNAUTHORIZED', text: 'sign the request' })
     },
+    addressOf: ({ headers }) => headers['x-test-address']?.toString(),
   })
   await app.ready()
 })
@@ -44,7 +46,19 @@ async function ask(method: Method, path: string, body?: unknown, who = 'bob') {
     headers: { authorization: who, ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
-  return { status: answer.statusCode, body: answer.json(), headers: answer.headers }
+  const said = answer.json()
+  // That refusal is the framework's, to which the application gives its shape.
+  const wrong = answer.statusCode === 413 ? [] : mistakes(method, path, answer.statusCode, said)
+  expect([method, path, ...wrong]).toEqual([method, path])
+  return { status: answer.statusCode, body: said, headers: answer.headers }
+}
+
+/** In what an answer differs from what the OpenAPI document says of it. */
+function mistakes(method: Method, path: string, status: number, body: unknown): readonly unknown[] {
+  const names = path.split('?', 1)[0]?.replace(/\/(?!history)[^/]+/, '/{id}')
+  const { responses } = alertPaths()[`/api/v1/stats/${names}`]![method.toLowerCase()]!
+  const described = responses[status] ?? responses[`${String(status)[0]}XX`]
+  return [...Value.Errors(described!.content['application/json']!.schema, body)]
 }
 
 const RULE = {
@@ -187,4 +201,17 @@ test('the history is read by pages, the newest first, and of one alert when that
   expect(await ask('GET', 'alerts/history?limit=0')).toMatchObject({ status: 400 })
   expect(await ask('GET', 'alerts/history?before=x')).toMatchObject({ status: 400 })
   expect((await ask('GET', 'alerts/history', undefined, 'alice')).body.entries).toEqual([])
+})
+
+test('an address that asks too much is told so before anybody looks who it is; others are not', async () => {
+  const status = async (address: string): Promise<number> => {
+    const headers = { 'x-test-address': address, authorization: 'nobody' }
+    return (await app.inject({ url: '/api/v1/stats/alerts', headers })).statusCode
+  }
+  const asked: number[] = []
+  for (let n = 0; n < 130; n++) asked.push(await status('192.0.2.1'))
+  expect([asked.filter((one) => one === 401).length, asked.filter((one) => one === 429).length]).toEqual([
+    120, 10,
+  ])
+  expect(await status('192.0.2.2')).toBe(401)
 })

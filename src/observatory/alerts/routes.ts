@@ -1,8 +1,21 @@
 /** `/api/v1/stats/alerts` and `/api/v1/stats/webhooks`. */
+import type { IncomingMessage } from 'node:http'
+import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { accepted, type Outcome, type Refusal, refused } from '../../kernel/index.ts'
 import type { Alerts } from './alerts.ts'
+import {
+  AlertHistoryShape,
+  AlertListShape,
+  AlertShape,
+  ChangedWebhookShape,
+  DeliveryShape,
+  DoneShape,
+  NewWebhookAnswerShape,
+  WebhookListShape,
+  WebhookShape,
+} from './answer-shapes.ts'
 import { historyBody, ruleBody, webhookBody } from './bodies.ts'
 import { OPERATOR } from './rules.ts'
 import {
@@ -28,13 +41,17 @@ export interface AlertRoutesDeps {
    * out before.
    */
   readonly identify: (request: FastifyRequest) => Promise<Outcome<AlertCaller, Refusal>>
+  /** The client as limits count it; undefined when nobody knows. */
+  readonly addressOf: (request: IncomingMessage) => string | undefined
 }
 
 export const ALERTS_PATH = '/api/v1/stats/alerts'
 export const WEBHOOKS_PATH = '/api/v1/stats/webhooks'
 
 const MAX_BODY_BYTES = 16 * 1024
-/** Requests of one address a minute, where rates are counted. */
+/** Addresses whose rates are remembered. */
+const MAX_RATED_ADDRESSES = 50_000
+/** Requests of one address a minute: each may cost the check of a signature or a question to the database. */
 const RATES = { read: 120, change: 30 } as const
 
 const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
@@ -47,8 +64,6 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['UNAVAILABLE', 503],
 ])
 
-const ErrorBody = Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String() }) })
-
 interface Asked<I> {
   readonly alerts: Alerts
   readonly owner: string
@@ -57,6 +72,9 @@ interface Asked<I> {
   readonly id: string
   readonly request: FastifyRequest
 }
+
+/** Once it stands in a list, only its own functions know what its input is. */
+export type AnyAlertRoute = AlertRoute<never>
 
 interface AlertRoute<S extends TSchema> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -67,12 +85,28 @@ interface AlertRoute<S extends TSchema> {
   /** How it is read; `readerOf` when absent. */
   readonly read?: (value: unknown) => Outcome<Static<S>, string>
   readonly status?: 201
+  /** Of the answer. */
+  readonly output: TSchema
   readonly run: (asked: Asked<Static<S>>) => Promise<Outcome<unknown, Refusal>>
+}
+
+function route<S extends TSchema>(described: AlertRoute<S>): AnyAlertRoute {
+  return described as unknown as AnyAlertRoute
 }
 
 /** Adds the routes, in a context of their own: bodies are read as bytes, since NIP-98 signs these. */
 export function addAlertRoutes(app: FastifyInstance, deps: AlertRoutesDeps): void {
   void app.register(async (scope) => {
+    await scope.register(rateLimit, {
+      global: false,
+      cache: MAX_RATED_ADDRESSES,
+      keyGenerator: ({ raw }) => deps.addressOf(raw) ?? 'unknown',
+      errorResponseBuilder: (_request, { after, max }) =>
+        Object.assign(new Error(`more than ${max} requests a minute; try again in ${after}`), {
+          statusCode: 429,
+          code: 'RATE_LIMITED',
+        }),
+    })
     scope.setValidatorCompiler(() => () => true)
     scope.setSerializerCompiler(() => (value) => JSON.stringify(value))
     scope.removeAllContentTypeParsers()
@@ -81,73 +115,80 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertRoutesDeps): voi
       { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
       (_request, body, done) => done(null, body),
     )
-    addRuleRoutes(scope, deps)
-    addWebhookRoutes(scope, deps)
+    for (const route of ALERT_ROUTES) add(scope, deps, route)
   })
 }
 
-function addRuleRoutes(scope: FastifyInstance, deps: AlertRoutesDeps): void {
-  add(scope, deps, {
+const RULE_ROUTES: readonly AnyAlertRoute[] = [
+  route({
     method: 'GET',
     url: ALERTS_PATH,
     says: 'Your alerts, the oldest first.',
+    output: AlertListShape,
     run: async ({ alerts, owner }) => accepted({ alerts: (await alerts.rules.list(owner)).map(ruleBody) }),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'POST',
     url: ALERTS_PATH,
     says: 'Makes an alert.',
+    output: AlertShape,
     input: NewRuleShape,
     read: ruleReaderOf(NewRuleShape),
     status: 201,
     run: async ({ alerts, owner, input }) =>
       mapped(await alerts.rules.create(owner, { ...input, ...paceOf(input) }), ruleBody),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'GET',
     url: `${ALERTS_PATH}/history`,
     says: 'What your alerts and webhooks did, the newest first: ?limit=, ?before= (a number), ?alert= (an id).',
+    output: AlertHistoryShape,
     run: async ({ alerts, owner, request }) => {
       const page = pageOf(request)
       if (!page.ok) return page
       return accepted({ entries: (await alerts.history({ owner, ...page.value })).map(historyBody) })
     },
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'GET',
     url: `${ALERTS_PATH}/:id`,
     says: 'One of your alerts.',
+    output: AlertShape,
     run: async ({ alerts, owner, id }) => mapped(await alerts.rules.get(owner, id), ruleBody),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'PATCH',
     url: `${ALERTS_PATH}/:id`,
     says: 'Changes an alert, which then begins quietly.',
+    output: AlertShape,
     input: RuleChangeShape,
     read: ruleReaderOf(RuleChangeShape),
     run: async ({ alerts, owner, id, input }) =>
       mapped(await alerts.rules.update(owner, id, { ...input, ...paceOf(input) }), ruleBody),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'DELETE',
     url: `${ALERTS_PATH}/:id`,
     says: 'Removes an alert.',
+    output: DoneShape,
     run: async ({ alerts, owner, id }) => mapped(await alerts.rules.remove(owner, id), doneBody),
-  })
-}
+  }),
+]
 
-function addWebhookRoutes(scope: FastifyInstance, deps: AlertRoutesDeps): void {
-  add(scope, deps, {
+const WEBHOOK_ROUTES: readonly AnyAlertRoute[] = [
+  route({
     method: 'GET',
     url: WEBHOOKS_PATH,
     says: 'Your webhooks, the oldest first.',
+    output: WebhookListShape,
     run: async ({ alerts, owner }) =>
       accepted({ webhooks: (await alerts.webhooks.list(owner)).map(webhookBody) }),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'POST',
     url: WEBHOOKS_PATH,
     says: 'Makes a webhook. The answer holds its secret, which is shown this once.',
+    output: NewWebhookAnswerShape,
     input: NewWebhookShape,
     status: 201,
     run: async ({ alerts, owner, input }) =>
@@ -155,17 +196,19 @@ function addWebhookRoutes(scope: FastifyInstance, deps: AlertRoutesDeps): void {
         ...webhookBody(webhook),
         secret,
       })),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'GET',
     url: `${WEBHOOKS_PATH}/:id`,
     says: 'One of your webhooks.',
+    output: WebhookShape,
     run: async ({ alerts, owner, id }) => mapped(await alerts.webhooks.get(owner, id), webhookBody),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'PATCH',
     url: `${WEBHOOKS_PATH}/:id`,
     says: 'Changes a webhook, enables or disables it, or makes a new secret.',
+    output: ChangedWebhookShape,
     input: WebhookChangeShape,
     run: async ({ alerts, owner, id, input }) => {
       const { url, topics, is_enabled: isEnabled, new_secret: newSecret } = input
@@ -175,38 +218,35 @@ function addWebhookRoutes(scope: FastifyInstance, deps: AlertRoutesDeps): void {
         ...(secret !== undefined && { secret }),
       }))
     },
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'DELETE',
     url: `${WEBHOOKS_PATH}/:id`,
     says: 'Removes a webhook, and what waits for it.',
+    output: DoneShape,
     run: async ({ alerts, owner, id }) => mapped(await alerts.webhooks.remove(owner, id), doneBody),
-  })
-  add(scope, deps, {
+  }),
+  route({
     method: 'POST',
     url: `${WEBHOOKS_PATH}/:id/test`,
     says: 'Has a test sent to a webhook.',
+    output: DeliveryShape,
     run: async ({ alerts, owner, id }) =>
       mapped(await alerts.webhooks.test(owner, id), (delivery) => ({ delivery })),
-  })
-}
+  }),
+]
+
+export const ALERT_ROUTES: readonly AnyAlertRoute[] = [...RULE_ROUTES, ...WEBHOOK_ROUTES]
 
 function add<S extends TSchema>(
   scope: FastifyInstance,
   { alerts: alertsNow, identify }: AlertRoutesDeps,
-  { method, url, says, input, read: ownRead, status, run }: AlertRoute<S>,
+  { method, url, input, read: ownRead, status, run }: AlertRoute<S>,
 ): void {
   const read = ownRead ?? (input === undefined ? undefined : readerOf(input))
   scope.route({
     method,
     url,
-    schema: {
-      summary: says,
-      tags: ['alerts'],
-      security: [{ nostr: [] }, { bearer: [] }],
-      ...(input !== undefined && { body: input }),
-      response: { '4xx': ErrorBody, 503: ErrorBody },
-    },
     config: { rateLimit: { max: method === 'GET' ? RATES.read : RATES.change, timeWindow: '1 minute' } },
     handler: async (request, reply) => {
       const caller = await identify(request)

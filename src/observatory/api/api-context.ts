@@ -1,6 +1,9 @@
 import type { ServerResponse } from 'node:http'
+import type { Outcome } from '../../kernel/index.ts'
 import type { ObservatoryApiDeps } from './deps.ts'
+import type { Answer } from './http/answer.ts'
 import { AnswerCache } from './http/answer-cache.ts'
+import type { TimedRefusal } from './http/refuse.ts'
 import { Callers } from './limits/callers.ts'
 import { createLiveHub, type LiveHub } from './live/live-hub.ts'
 import { RelayRecordsDesk } from './relay-records-desk.ts'
@@ -16,6 +19,8 @@ export interface ApiContext {
   readonly deps: ObservatoryApiDeps
   readonly desk: SnapshotDesk
   readonly cache: AnswerCache
+  /** Answers that are being made, by version and what was asked. */
+  readonly making: Map<string, Promise<Outcome<Answer, TimedRefusal>>>
   readonly callers: Callers
   readonly live: LiveHub
   readonly relayRecords: RelayRecordsDesk
@@ -35,6 +40,7 @@ export function createApiContext(deps: ObservatoryApiDeps): ApiContext {
     deps,
     desk,
     cache: new AnswerCache(),
+    making: new Map(),
     callers: new Callers(deps),
     live,
     relayRecords: new RelayRecordsDesk(deps),

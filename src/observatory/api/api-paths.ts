@@ -69,7 +69,8 @@ function describe(operation: Operation): ApiOperation {
   }
 }
 
-const LIMITED = 'Anybody: 100 requests in 15 minutes; more with an API key.'
+const LIMITED =
+  'Anybody: 100 requests in 15 minutes, unless `RateLimit-Limit` says otherwise; more with an API key.'
 
 function parameterOf(name: string, { allowed, schema, fallback }: Parameter<unknown>, isInPath: boolean) {
   const simple = ['string', 'number', 'boolean'].includes(typeof fallback?.value)

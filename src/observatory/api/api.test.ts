@@ -1,9 +1,14 @@
+import { get } from 'node:http'
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { TSchema } from 'typebox'
 import Value from 'typebox/value'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { AppError } from '../../kernel/index.ts'
 import { createMemoryBus } from '../../platform/bus/index.ts'
-import type { RelayBody } from './bodies.ts'
+import type { Cohort, StatisticsSource } from '../snapshot.ts'
+import type { OverviewBody, RelayBody, RelayPageBody } from './bodies.ts'
 import {
   BrandSchema,
   ErrorSchema,
@@ -147,6 +152,29 @@ describe('the figures are those of the snapshot', () => {
     expect((await bare.get('/stats/activity?since=2026-11-01')).status).toBe(503)
     await bare.close()
   })
+
+  test('a relay is shown while the database does not answer, as new as its figures', async () => {
+    const away = async () => {
+      throw new AppError('DATABASE_UNREACHABLE', 'The database does not answer.')
+    }
+    const failing = await startTestApi({
+      records: () => ({
+        relayHistory: away,
+        relayLogs: away,
+        monitors: away,
+        activeDays: away,
+        windowUsers: away,
+      }),
+    })
+    const { json: overview } = await failing.get('/stats/overview')
+    const { status, json } = await failing.get(`/stats/relays/${RELAY}`)
+    expect([status, json]).toMatchObject([
+      200,
+      { history: [], records_missing: true, updated_at: (overview as OverviewBody).updated_at },
+    ])
+    expect((json as RelayPageBody).coverage).toEqual((overview as OverviewBody).coverage)
+    await failing.close()
+  })
 })
 
 describe('lists', () => {
@@ -157,6 +185,19 @@ describe('lists', () => {
     expect(headers['x-total-count']).toBe(String(total))
     expect(headers.link).toContain('</api/v1/stats/relays?limit=50&offset=100&state=live>; rel="next"')
     expect(headers.link).toContain('</api/v1/stats/relays?limit=50&offset=0&state=live>; rel="prev"')
+  })
+
+  test('whoever asks first by the URL of another host leads nobody else there', async () => {
+    const port = await api.listen()
+    const linkOf = (target: string): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        get({ port, path: target }, (answer) => {
+          answer.resume()
+          resolve(answer.headers.link)
+        }).on('error', reject)
+      })
+    expect(await linkOf('http://evil.example/api/v1/stats/relays?limit=1')).not.toContain('evil')
+    expect(await linkOf('/api/v1/stats/relays?limit=1')).toContain('</api/v1/stats/relays?limit=1&offset=0>')
   })
 
   test.each<[string, (relay: RelayBody) => boolean]>([
@@ -262,6 +303,28 @@ describe('caching', () => {
   test('the source is asked once for many who ask at the same time', async () => {
     await Promise.all(Array.from({ length: 50 }, () => api.get('/stats/overview')))
     expect(api.source.asked()).toBe(1)
+  })
+
+  test('an answer is made once for all who wait for it', async () => {
+    let made = 0
+    const counting: ArrayLike<Cohort> & { map: unknown } = []
+    counting.map = () => {
+      made++
+      return []
+    }
+    const { snapshot } = (await api.source.snapshot('24h'))!
+    const source: StatisticsSource = {
+      snapshot: async () => ({
+        snapshot: { ...snapshot, cohorts: counting as never },
+        from: 'engine',
+        version: '1',
+      }),
+      onChange: () => () => {},
+    }
+    const one = await startTestApi({ source })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => one.get('/stats/retention')))
+    expect([new Set(answers.map(({ text }) => text)), made]).toEqual([new Set(['[]']), 1])
+    await one.close()
   })
 
   test('compressed as the client likes it, and always the same figures', async () => {
@@ -399,6 +462,52 @@ describe('exports', () => {
       expect((await failing.get('/stats/export?what=network-events')).status).toBe(500)
     }
     await failing.close()
+  })
+
+  test('without a database there is none for now, which is no fault', async () => {
+    const early = await startTestApi({
+      exportHistory: async () => {
+        throw new AppError('DATABASE_UNREACHABLE', 'The database is not ready yet.')
+      },
+    })
+    const { status, json } = await early.get('/stats/export?what=network-events')
+    expect([status, json]).toMatchObject([503, { error: { code: 'UNAVAILABLE' } }])
+    await early.close()
+  })
+
+  test('one that nobody waits for any more is thrown away when it is there', async () => {
+    const made: Readable[] = []
+    let finish: (() => void) | undefined
+    const slow = await startTestApi({
+      exportHistory: () =>
+        new Promise((resolve) => {
+          finish = () => resolve(made[made.push(new Readable({ read: () => {} })) - 1]!)
+        }),
+    })
+    const port = await slow.listen()
+    const leaving = new AbortController()
+    const asked = fetch(`http://127.0.0.1:${port}/api/v1/stats/export?what=clients`, {
+      signal: leaving.signal,
+    }).catch(() => 'left')
+    await vi.waitFor(() => expect(finish).toBeDefined())
+    leaving.abort()
+    expect(await asked).toBe('left')
+    await delay(50)
+    finish?.()
+    // It is closed, and so its file is removed, though nobody read it.
+    await vi.waitFor(() => expect(made[0]?.destroyed).toBe(true))
+    await slow.close()
+  })
+
+  test('the head of a file, and of a stream, comes without one being made', async () => {
+    const head = await api.server.app.inject({ method: 'HEAD', url: '/api/v1/stats/export?what=clients' })
+    expect([head.statusCode, head.headers['content-type']]).toEqual([200, 'text/csv; charset=utf-8'])
+    expect(api.exports).toEqual([])
+    const stream = await api.server.app.inject({ method: 'HEAD', url: '/api/v1/stats/stream' })
+    expect([stream.statusCode, stream.headers['content-type']]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ])
   })
 
   test('what cannot be recommended is refused with its reason', async () => {

@@ -84,6 +84,10 @@ export interface RelayBody {
 
 /** `/api/v1/stats/relays/:relay` (the URL, percent-encoded): the relay and its history. */
 export interface RelayPageBody extends RelayBody {
+  /** When its figures were as they are shown. */
+  readonly updated_at: string
+  /** Of the whole observatory. */
+  readonly coverage: CoverageBody
   readonly description: string | null
   readonly icon: string | null
   /** Hours for `24h`, days otherwise; oldest first. A point without a measurement has nulls. */
@@ -91,7 +95,7 @@ export interface RelayPageBody extends RelayBody {
   readonly logs: readonly RelayLogBody[]
   /** What other monitors say (NIP-66), newest first, and where it differs from ours. */
   readonly monitors: readonly MonitorBody[]
-  /** There when history, logs and monitors could not be read: the database is not ready. They are empty then. */
+  /** There when history, logs and monitors could not be read: the database does not answer. They are empty then. */
   readonly records_missing?: true
 }
 
@@ -270,6 +274,8 @@ export interface RecommendationsBody {
   readonly relays: readonly RecommendationBody[]
   /** Follows that the recommended relays together reach, of those with lists. */
   readonly covered: number
+  /** When the figures of relays were read that these rest on. */
+  readonly updated_at: string
 }
 
 export interface RecommendationBody {

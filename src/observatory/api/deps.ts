@@ -15,7 +15,7 @@ export interface ObservatoryApiDeps {
   readonly source: StatisticsSource
   /** Undefined until the database is ready. */
   readonly records: () => RecordsReader | undefined
-  /** Absent: this program cannot export. */
+  /** Absent: this program cannot export. @throws AppError DATABASE_UNREACHABLE, OBSERVATORY_EXPORT_UNAVAILABLE: not now. */
   readonly exportHistory?: (query: ExportQuery) => Promise<Readable>
   /** Refusals are answered as they are: `NO_FOLLOWS`, `NO_FIGURES`, `BUSY`. */
   readonly recommend?: (pubkey: string) => Promise<Outcome<RecommendationsBody, Refusal>>
@@ -24,6 +24,8 @@ export interface ObservatoryApiDeps {
   readonly keys: () => ApiKeyChecker | undefined
   /** Undefined until the database is ready; keys then have the free tier. */
   readonly tiers: () => ApiTiers | undefined
+  /** Requests in 15 minutes of an address without a key; `ADDRESS_LIMIT` when absent. */
+  readonly addressLimit?: number
   /** Counts requests for all processes together. */
   readonly rates: SharedCounter
   readonly brand: () => BrandBody
@@ -33,6 +35,8 @@ export interface ObservatoryApiDeps {
   readonly health: () => Promise<{ readonly database: ServiceState; readonly redis: ServiceState }>
   readonly logger: Logger
   readonly version: string
+  /** Told the status of each answer; of streams none. */
+  readonly onAnswered?: (status: number) => void
   /** Shared with the other one of stream and socket, so that a message is built once for both; own ones when absent. */
   readonly live?: LiveHub
 }

@@ -1,6 +1,14 @@
 /** The door of the observatory's public API. `bodies.ts`, beside it, is what `web/` reads. */
 export { type ApiPaths, observatoryPaths } from './api-paths.ts'
-export type { BrandBody, RecommendationsBody, ServiceState } from './bodies.ts'
+export type {
+  BrandBody,
+  FullBody,
+  OverviewBody,
+  RangeName,
+  RecommendationsBody,
+  RelayPageBody,
+  ServiceState,
+} from './bodies.ts'
 export type {
   ActiveDay,
   ApiKeyChecker,
@@ -22,4 +30,11 @@ export {
   type Subscription,
 } from './tiers/api-tiers.ts'
 export { type Month, monthOf } from './tiers/months.ts'
+export {
+  addSubscriptionRoutes,
+  type OwnedKey,
+  type SubscriptionCaller,
+  subscriptionPaths,
+} from './tiers/subscription-routes.ts'
+export { type TierFigures, tierFigures } from './tiers/tier-figures.ts'
 export { type ApiTierSettings, FREE_TIER, type Tier } from './tiers/tiers.ts'

@@ -1,7 +1,9 @@
 /** What is not a figure of a range: recommendations, spam, exports, usage, the stream, brand, health. */
+import type { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
+import { AppError } from '../../kernel/index.ts'
 import { RANGES, SECONDS_PER_DAY } from '../ranges.ts'
 import type { HealthBody, ServiceState, SpamScoreBody, UsageBody } from './bodies.ts'
 import { EXPORT_FORMATS, EXPORT_SUBJECTS } from './deps.ts'
@@ -24,6 +26,8 @@ import { TOPICS } from './live/topics.ts'
 /** An export reads much of the database: it counts as so many requests. */
 const EXPORT_COST = 10
 const EXPORT_DAYS = 30
+/** Who takes nothing of an export for so long does not want it. */
+const EXPORT_PATIENCE_MS = 30_000
 const USAGE_DAYS_SHOWN = 31
 const HEALTH_TIMEOUT_MS = 2_000
 
@@ -108,7 +112,7 @@ export const MORE_OPERATIONS: readonly Operation[] = [
   }),
   plain({
     url: '/stats/stream',
-    says: 'Server-sent events: a `LiveMessage` for each topic, and another one whenever it has changed, at most once a second. Counts as one request. `/api/v1/live` is the same by WebSocket.',
+    says: 'Server-sent events: a `LiveMessage` for each topic, and another one whenever it has changed, at most twice a second. Counts as one request. `/api/v1/live` is the same by WebSocket.',
     tag: 'live',
     cost: 1,
     parameters: {
@@ -168,7 +172,12 @@ type ExportParameters = {
   readonly until: ReturnType<typeof optional<number>>
 }
 
-async function serveExport({ context, reply, values }: PlainAsked<ExportParameters>): Promise<FastifyReply> {
+async function serveExport({
+  context,
+  request,
+  reply,
+  values,
+}: PlainAsked<ExportParameters>): Promise<FastifyReply> {
   const { exportHistory, clock } = context.deps
   if (exportHistory === undefined) return refuseWith(reply, notOffered('an export'))
   const { what, format } = values
@@ -177,17 +186,33 @@ async function serveExport({ context, reply, values }: PlainAsked<ExportParamete
   if (sinceSeconds >= untilSeconds) {
     return refuseWith(reply, { code: 'BAD_PARAMETER', text: 'since must be before until' })
   }
+  const days = `${stepLabel(sinceSeconds, false)}_${stepLabel(untilSeconds, false)}`
+  const asFile = () =>
+    fresh(reply)
+      .type(CONTENT_TYPES[format])
+      .header('content-disposition', `attachment; filename="${what}_${days}.${format}"`)
+  if (request.method === 'HEAD') return asFile().send()
   const done = context.exportSlots.take()
   if (done === undefined) return refuseWith(reply, BUSY)
-  // Whoever leaves before it is there, or in the middle of it, gives the slot back too.
-  reply.raw.on('close', done)
-  if (reply.raw.destroyed) done()
-  const stream = await exportHistory({ what, format, sinceSeconds, untilSeconds })
-  const days = `${stepLabel(sinceSeconds, false)}_${stepLabel(untilSeconds, false)}`
-  return fresh(reply)
-    .type(CONTENT_TYPES[format])
-    .header('content-disposition', `attachment; filename="${what}_${days}.${format}"`)
-    .send(stream)
+  let stream: Readable
+  try {
+    stream = await exportHistory({ what, format, sinceSeconds, untilSeconds })
+  } catch (error) {
+    done()
+    if (!isNotReady(error)) throw error
+    return refuseWith(reply, notOffered('an export'))
+  }
+  stream.once('close', done)
+  // Whoever has left meanwhile, or leaves in the middle of it, or reads nothing, gives the slot back too.
+  if (reply.raw.destroyed) stream.destroy()
+  reply.raw.setTimeout(EXPORT_PATIENCE_MS, () => reply.raw.destroy())
+  return asFile().send(stream)
+}
+
+const NOT_READY_CODES: readonly string[] = ['DATABASE_UNREACHABLE', 'OBSERVATORY_EXPORT_UNAVAILABLE']
+
+function isNotReady(error: unknown): boolean {
+  return error instanceof AppError && NOT_READY_CODES.includes(error.code)
 }
 
 async function serveUsage({ context, reply, caller }: PlainAsked<Parameters>): Promise<FastifyReply> {

@@ -224,7 +224,7 @@ function relayPage(url: string): Operation {
         })
       }
       const records = await context.relayRecords.of(relay.url, values.range)
-      return shown(showRelayPage(relay, records))
+      return shown(showRelayPage({ sourced, relay, records }))
     },
   })
 }

@@ -17,7 +17,11 @@ export async function registerObservatory(app: FastifyInstance, deps: Observator
   const context = createApiContext(deps)
   await app.register(
     async (scope) => {
-      await scope.register(helmet, { crossOriginResourcePolicy: { policy: 'cross-origin' } })
+      await scope.register(helmet, {
+        crossOriginResourcePolicy: { policy: 'cross-origin' },
+        // Whether this host and all under it are to be asked by TLS only is for the operator's proxy to say.
+        strictTransportSecurity: false,
+      })
       await scope.register(cors, {
         origin: '*',
         methods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
@@ -34,6 +38,7 @@ export async function registerObservatory(app: FastifyInstance, deps: Observator
         })
       }
       addGraphql(scope, context)
+      scope.addHook('onResponse', async (_request, reply) => deps.onAnswered?.(reply.statusCode))
       // Streams end before the server waits for its connections to.
       scope.addHook('preClose', async () => context.close())
     },

@@ -1,7 +1,8 @@
 /** What the tables know of a relay, asked once for all who look at its page within some seconds. */
 import type { Clock } from '../../kernel/index.ts'
+import type { Logger } from '../../platform/index.ts'
 import type { Range } from '../ranges.ts'
-import type { RecordsReader } from './deps.ts'
+import type { ObservatoryApiDeps, RecordsReader } from './deps.ts'
 import type { RelayRecords } from './figures/show-relays.ts'
 
 const HOLD_MS = 10_000
@@ -11,37 +12,38 @@ const LOG_LINES = 100
 
 interface Held {
   readonly untilMs: number
-  readonly records: Promise<RelayRecords>
+  readonly records: Promise<RelayRecords | undefined>
 }
 
 export class RelayRecordsDesk {
   readonly #reader: () => RecordsReader | undefined
   readonly #clock: Clock
+  readonly #logger: Logger
   readonly #held = new Map<string, Held>()
 
-  constructor({
-    records,
-    clock,
-  }: { readonly records: () => RecordsReader | undefined; readonly clock: Clock }) {
+  constructor({ records, clock, logger }: Pick<ObservatoryApiDeps, 'records' | 'clock' | 'logger'>) {
     this.#reader = records
     this.#clock = clock
+    this.#logger = logger
   }
 
-  /** Undefined while the database is not ready. */
+  /** Undefined while the database does not answer: the figures are in memory, and shown without these. */
   async of(url: string, range: Range): Promise<RelayRecords | undefined> {
     const reader = this.#reader()
     if (reader === undefined) return undefined
     const name = `${range} ${url}`
     const held = this.#held.get(name)
     if (held !== undefined && held.untilMs > this.#clock.nowMs()) return held.records
-    const records = read(reader, url, range, this.#clock.nowSeconds())
+    const records = read(reader, url, range, this.#clock.nowSeconds()).catch((err: unknown) => {
+      this.#logger.warn({ err }, 'observatory.relay_records_unread')
+      return undefined
+    })
     this.#held.delete(name)
     for (const first of this.#held.keys()) {
       if (this.#held.size < MAX_HELD) break
       this.#held.delete(first)
     }
     this.#held.set(name, { records, untilMs: this.#clock.nowMs() + HOLD_MS })
-    records.catch(() => this.#held.delete(name))
     return records
   }
 }

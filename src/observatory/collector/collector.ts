@@ -84,6 +84,8 @@ export interface Collector {
   takeReports(): readonly RelayReport[]
   relays(): readonly RelayStatus[]
   stats(): CollectorStats
+  /** The directory has changed: it is read now, and not within minutes. What an operator refused is left. */
+  look(): void
   /** Leaves all relays. What is still to be reported can be taken afterwards. */
   stop(): Promise<void>
 }
@@ -116,6 +118,7 @@ class OpenCollector implements Collector {
   readonly #deps: CollectorDeps
   readonly #limits: CollectorLimits
   readonly #routes: RouteRules
+  readonly #isOwnPrivate: boolean
   readonly #intake: EventIntake
   readonly #known = new Map<string, KnownRelay>()
   readonly #discovery: Discovery
@@ -134,6 +137,7 @@ class OpenCollector implements Collector {
     const { settings, own, resolve } = deps
     this.#deps = deps
     this.#limits = { ...DEFAULT_LIMITS, ...deps.limits }
+    this.#isOwnPrivate = own !== undefined && !normalizeRelayAddress(own).ok
     this.#routes = {
       allowPrivate: settings.allowPrivate,
       onionProxy: settings.onionProxy,
@@ -154,11 +158,13 @@ class OpenCollector implements Collector {
       members.onChange(() => this.#inTurn(() => this.#onMembers())),
       intake.onDrain(() => this.#resumeAll()),
     )
+    // Who came or went while the seeds were learnt has told nobody.
+    this.#share()
     if (settings.discovers) {
       this.#stops.push(intake.onEvent((event) => this.#discovery.note(event, clock.nowSeconds())))
       this.#every(this.#limits.learnMs, () => this.#inTurn(() => this.#learnDiscovered()))
     }
-    this.#every(this.#limits.refreshMs, () => this.#inTurn(async () => this.#adopt(await directory.all())))
+    this.#every(this.#limits.refreshMs, () => this.look())
     this.#every(this.#limits.tickMs, () => this.#tick())
     this.#tick()
   }
@@ -213,6 +219,10 @@ class OpenCollector implements Collector {
       uncertainSeconds: relays.reduce((sum, { watch }) => sum + (watch?.uncertainSeconds ?? 0), 0),
       offences: this.#offenceTotals(relays),
     }
+  }
+
+  look(): void {
+    this.#inTurn(async () => this.#adopt(await this.#deps.directory.all()))
   }
 
   async stop(): Promise<void> {
@@ -292,8 +302,21 @@ class OpenCollector implements Collector {
       const known = this.#known.get(entry.url)
       if (known !== undefined) known.entry = entry
       else if (this.#known.size < this.#deps.settings.maxKnownRelays) {
-        this.#known.set(entry.url, this.#knownRelay(entry, shareOf(entry.url, live, this.#deps.members.self)))
+        this.#known.set(entry.url, this.#knownRelay(entry, this.#isOurs(entry.url, live)))
       }
+      this.#obey(entry.url)
+    }
+  }
+
+  /** Does with a relay of ours as an operator wants it. */
+  #obey(url: string): void {
+    const known = this.#known.get(url)
+    if (known === undefined || !known.isOurs) return
+    if (known.entry.isRefused === true) {
+      known.watch ??= this.#watch(known.entry)
+      known.watch.refuse('the operator refuses it')
+    } else if (known.watch?.state === 'refused' && this.#refusalOf(url) === undefined) {
+      known.watch.allow()
     }
   }
 
@@ -316,24 +339,45 @@ class OpenCollector implements Collector {
         return this.watch?.failures ?? this.entry.failures
       },
       get nextTryMs() {
-        if (this.watch?.state === 'refused') return Number.POSITIVE_INFINITY
+        if (this.watch?.state === 'refused' || this.entry.isRefused === true) return Number.POSITIVE_INFINITY
         return this.watch?.nextTryMs ?? this.entry.nextTrySeconds * 1_000
       },
     }
   }
 
-  /** Somebody came or went: what is not ours any more is left, what has become ours goes on where the directory says. */
+  /**
+   * Somebody came or went: what is not ours any more is left, what has become ours goes on where the directory says. Where that
+   * cannot be read, it goes on where it was known to be: something is read twice then.
+   */
   async #onMembers(): Promise<void> {
     const { members, directory, logger } = this.#deps
     const live = members.live()
     for (const known of this.#known.values()) {
-      const isOurs = shareOf(known.url, live, members.self)
-      if (known.isOurs && !isOurs) this.#giveAway(known)
+      if (known.isOurs && !this.#isOurs(known.url, live)) this.#giveAway(known)
     }
-    this.#adopt(await directory.all())
-    for (const known of this.#known.values()) known.isOurs = shareOf(known.url, live, members.self)
-    logger.info({ members: live.length, relays: this.#ours().length }, 'observatory.shared_out')
+    try {
+      this.#adopt(await directory.all())
+    } catch (error) {
+      logger.warn({ err: error }, 'observatory.directory_unavailable')
+    }
+    this.#share()
+    logger.info({ members: members.live().length, relays: this.#ours().length }, 'observatory.shared_out')
     this.#tick()
+  }
+
+  /** The relay of this very process, at an address that others do not reach, is nobody else's. */
+  #isOurs(url: string, live: readonly string[]): boolean {
+    return (url === this.#deps.own && this.#isOwnPrivate) || shareOf(url, live, this.#deps.members.self)
+  }
+
+  #share(): void {
+    const live = this.#deps.members.live()
+    for (const known of this.#known.values()) {
+      const isOurs = this.#isOurs(known.url, live)
+      if (known.isOurs && !isOurs) this.#giveAway(known)
+      known.isOurs = isOurs
+      this.#obey(known.url)
+    }
   }
 
   #giveAway(known: KnownRelay): void {
@@ -376,6 +420,7 @@ class OpenCollector implements Collector {
     return new RelayWatch({
       entry,
       route: routeOf(entry.url, this.#routes),
+      isOwn: entry.url === this.#deps.own,
       settings,
       limits: this.#limits,
       intake: this.#intake,

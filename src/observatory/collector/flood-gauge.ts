@@ -26,6 +26,12 @@ export class FloodGauge {
     return this.#messages < 0 || this.#bytes < 0
   }
 
+  /** Whether so many messages may be asked for: what comes then is not too much. */
+  hasRoomFor(messages: number): boolean {
+    const { burstMessages, burstBytes } = this.#bounds
+    return this.#messages >= Math.min(messages, burstMessages / 2) && this.#bytes >= burstBytes / 2
+  }
+
   fill(nowMs: number): void {
     const seconds = Math.max(0, nowMs - this.#filledMs) / 1_000
     this.#filledMs = nowMs

@@ -8,7 +8,7 @@ test('every state but refusal leads to a connection again, and a connection can 
   }
   for (const state of ['candidate', 'waiting'] as const)
     expect(afterMove(state, 'connect')).toBe('connecting')
-  expect(RELAY_MOVES.refused).toEqual({})
+  expect(RELAY_MOVES.refused).toEqual({ allow: 'waiting' })
 })
 
 test('there is no way to be live without having caught up', () => {

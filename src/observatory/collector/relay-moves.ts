@@ -1,6 +1,6 @@
 import type { RelayState } from '../relay-report.ts'
 
-export type RelayMove = 'connect' | 'open' | 'catch-up' | 'poll' | 'fail' | 'release' | 'refuse'
+export type RelayMove = 'connect' | 'open' | 'catch-up' | 'poll' | 'fail' | 'release' | 'refuse' | 'allow'
 
 /** What may become of a relay; anything not in here is a mistake of ours. */
 export const RELAY_MOVES = {
@@ -10,7 +10,7 @@ export const RELAY_MOVES = {
   'catching-up': { 'catch-up': 'live', poll: 'polling', fail: 'waiting', release: 'waiting' },
   live: { open: 'catching-up', poll: 'polling', fail: 'waiting', release: 'waiting' },
   polling: { fail: 'waiting', release: 'waiting' },
-  refused: {},
+  refused: { allow: 'waiting' },
 } as const satisfies Record<RelayState, Partial<Record<RelayMove, RelayState>>>
 
 /** The state after a move; undefined when there is no such move. */

@@ -64,6 +64,8 @@ interface Subscription {
   lastMs: number
   count: number
   isAnswered: boolean
+  /** We did not read for a while before its first answer: how long that took says nothing. */
+  isUnmeasured: boolean
 }
 
 /** Events of subscriptions that were just closed may be on their way. */
@@ -89,6 +91,8 @@ export class RelaySession {
   #pingedMs = 0
   /** When to begin to read (again): after being told to be slower, and with the next poll. */
   #beginMs: number | undefined
+  /** The next page is not asked for yet, because it might come faster than a relay may send. */
+  #isHeldBack = false
   #phase: 'catching-up' | 'live' | 'polling' = 'catching-up'
   #widestRead: Width | undefined
   #notice: string | undefined
@@ -105,14 +109,14 @@ export class RelaySession {
     this.#startedMs = deps.clock.nowMs()
     this.#tickedMs = this.#startedMs
     this.#flood = new FloodGauge(deps.limits, this.#startedMs)
-    this.#link = new RelayLink(deps.route, deps.limits.maxMessageBytes, deps.limits.connectTimeoutMs, {
+    this.#link = new RelayLink(deps.route, deps.limits.maxMessageBytes, {
       onOpen: (tookMs) => this.#onOpen(tookMs),
       onBytes: (bytes) => this.#onBytes(bytes),
       onEvent: (data) => this.#onEvent(data),
       onMessage: (message) => this.#onMessage(message),
       onPong: (tookMs) => {
         this.#lastSignMs = deps.clock.nowMs()
-        deps.handlers.onMeasured('pingMs', tookMs)
+        if (tookMs !== undefined) deps.handlers.onMeasured('pingMs', tookMs)
       },
       onOffence: (offence) => this.#offend(offence),
       onEnd: (end) => this.#end(end),
@@ -159,7 +163,7 @@ export class RelaySession {
   }
 
   pause(): void {
-    if (this.isOpen) this.#link.pause()
+    if (this.isOpen) this.#pause()
   }
 
   resume(): void {
@@ -172,6 +176,11 @@ export class RelaySession {
     this.#stopReading()
     this.#isOver = true
     this.#link.leave()
+  }
+
+  #pause(): void {
+    this.#link.pause()
+    for (const subscription of this.#subscriptions.values()) subscription.isUnmeasured = true
   }
 
   #end(end: LinkEnd): void {
@@ -215,6 +224,7 @@ export class RelaySession {
     }
     if (this.#isOver) return
     if (this.#beginMs !== undefined && nowMs >= this.#beginMs) this.#begin()
+    else if (this.#isHeldBack) this.#goOn()
   }
 
   #tickPing(nowMs: number): void {
@@ -316,6 +326,7 @@ export class RelaySession {
 
   /** The next page of the past, when none is on its way; or the end of it. */
   #goOn(): void {
+    this.#isHeldBack = false
     const reading = this.#reading
     if (this.#isOver || reading === undefined || this.#beginMs !== undefined) return
     for (const { walk } of this.#subscriptions.values()) if (walk !== undefined) return
@@ -324,6 +335,10 @@ export class RelaySession {
     const page = walk?.next
     if (lane === undefined || page === undefined) {
       this.#onCaughtUp()
+      return
+    }
+    if (!this.#flood.hasRoomFor(page.limit)) {
+      this.#isHeldBack = true
       return
     }
     this.#ask({ ...page, kinds: kindLanes(this.#deps.kinds, this.#mode.width)[lane] }, walk)
@@ -363,6 +378,7 @@ export class RelaySession {
       lastMs: nowMs,
       count: 0,
       isAnswered: false,
+      isUnmeasured: false,
     })
     this.#link.send(JSON.stringify(['REQ', id, filter]))
   }
@@ -392,7 +408,7 @@ export class RelaySession {
     const createdAt = intake.take(handlers, data)
     if (this.#isOver) return
     if (createdAt >= 0) handlers.onGood()
-    if (intake.isFull) this.#link.pause()
+    if (intake.isFull) this.#pause()
     if (subscription?.walk === undefined) return
     subscription.walk.saw(createdAt)
     subscription.count += 1
@@ -407,6 +423,7 @@ export class RelaySession {
     if (subscription.isAnswered) return
     subscription.isAnswered = true
     this.#hasAnswered = true
+    if (subscription.isUnmeasured) return
     this.#deps.handlers.onMeasured('readMs', performance.now() - subscription.sentMs)
   }
 

@@ -15,6 +15,8 @@ import { retryDelayMs } from './retry-delay.ts'
 export interface WatchDeps {
   readonly entry: DirectoryEntry
   readonly route: RelayRoute
+  /** The relay of this very program. */
+  readonly isOwn: boolean
   readonly settings: CollectorSettings
   readonly limits: CollectorLimits
   readonly intake: EventIntake
@@ -126,7 +128,7 @@ export class RelayWatch {
   }
 
   connect(): void {
-    const { route, settings, limits, intake, clock } = this.#deps
+    const { route, settings, limits, intake, clock, isOwn } = this.#deps
     const nowMs = clock.nowMs()
     this.#move('connect', undefined)
     this.#isWanted = true
@@ -144,6 +146,7 @@ export class RelayWatch {
       clock,
       handlers: {
         relay: this.relay,
+        isOwn,
         isAsked: (id, kind, createdAt) => this.#session?.isAsked(id, kind, createdAt) ?? false,
         offend: (offence) => this.#offend(offence),
         onOpen: () => this.#onOpen(),
@@ -172,9 +175,19 @@ export class RelayWatch {
     this.#move('release', reason)
   }
 
-  /** It is not connected to, for its address. */
+  /** It is not connected to: for its address, or because an operator will have nothing to do with it. */
   refuse(reason: string): void {
-    if (this.#state !== 'refused') this.#move('refuse', reason)
+    if (this.#state === 'refused') return
+    this.release(reason)
+    this.#isWanted = false
+    this.#move('refuse', reason)
+  }
+
+  /** It may be connected to again, and is tried soon. */
+  allow(): void {
+    if (this.#state !== 'refused') return
+    this.#nextTryMs = 0
+    this.#move('allow', undefined)
   }
 
   pause(): void {
@@ -188,8 +201,10 @@ export class RelayWatch {
   /** Looks at everything that has a time. */
   tick(nowMs: number): void {
     const elapsedMs = Math.max(0, nowMs - this.#tickedMs)
+    if (this.#openedMs !== undefined) this.#openedMs += this.#excusedMs(nowMs)
     this.#tickedMs = nowMs
-    if (this.#isWanted) this.#tally.watched(elapsedMs, this.isConnected)
+    // Most addresses lead nowhere; only of a relay is it worth knowing how long it was away.
+    if (this.#isWanted && this.#isProven) this.#tally.watched(elapsedMs, this.isConnected)
     this.#session?.tick(nowMs)
     if (this.#openedMs === undefined || !this.isConnected) return
     if (nowMs - this.#openedMs >= this.#deps.limits.stableMs && this.#session?.hasAnswered === true) {
@@ -203,11 +218,22 @@ export class RelayWatch {
     if (nowMs >= this.#nextInformationMs) this.#learnInformation(nowMs)
   }
 
+  /**
+   * Of the time since the last tick, what does not count against the relay: while this thread was busy what it sent may have
+   * lain in the socket, and while the intake is full it is not read.
+   */
+  #excusedMs(nowMs: number): number {
+    const { intake, limits } = this.#deps
+    const sinceTickMs = Math.max(0, nowMs - this.#tickedMs)
+    return intake.isFull ? sinceTickMs : Math.max(0, sinceTickMs - 2 * limits.tickMs)
+  }
+
   /** What changed since the last report; undefined while it is not worth one. */
   takeReport(nowMs: number, isLast = false): RelayReport | undefined {
     const { limits, clock } = this.#deps
     const interval = limits.reportMs * (this.isActive ? 1 : WAITING_REPORT_FACTOR)
-    const isDue = this.#isWanted && nowMs - this.#reportedMs >= interval
+    const isWatched = this.#isWanted && (this.isActive || this.#isProven)
+    const isDue = isWatched && nowMs - this.#reportedMs >= interval
     if (!this.#isChanged && !isDue && !this.#book.hasUnreported && !isLast) return undefined
     const information = this.#isInformationNew ? this.#information : undefined
     this.#reportedMs = nowMs
@@ -268,13 +294,14 @@ export class RelayWatch {
   }
 
   #onEnd(end: LinkEnd): void {
+    const nowMs = this.#deps.clock.nowMs()
     const wasAtOnce =
       end.isByRelay === true &&
       this.#openedMs !== undefined &&
       this.#session?.hasAnswered !== true &&
-      this.#deps.clock.nowMs() - this.#openedMs < this.#deps.limits.atOnceMs
-    if (wasAtOnce) this.#book.note('closed-at-once', this.#deps.clock.nowMs())
-    if (end.offence !== undefined) this.#book.note(end.offence, this.#deps.clock.nowMs())
+      nowMs - this.#openedMs - this.#excusedMs(nowMs) < this.#deps.limits.atOnceMs
+    if (wasAtOnce) this.#book.note('closed-at-once', nowMs)
+    if (end.offence !== undefined) this.#book.note(end.offence, nowMs)
     this.#fail(wasAtOnce ? { ...end, reason: 'it closed the connection at once' } : end)
   }
 

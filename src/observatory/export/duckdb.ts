@@ -31,6 +31,16 @@ export async function runInDuckDb(statement: string, folder: string): Promise<vo
   }
 }
 
+/** Whether the optional package is there, and fits this machine. */
+export async function canExport(): Promise<boolean> {
+  try {
+    await loadDuckDb()
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** A native library of some size: loaded by whoever exports, and by nobody else. */
 async function loadDuckDb(): Promise<typeof import('@duckdb/node-api')> {
   try {

@@ -225,6 +225,17 @@ test('a relay that alone shows many new keys is told so at the end of the hour, 
   expect(intake.take(liar, frameOf(more[1]!))).toBe(NOW_SECONDS)
 })
 
+test('our own relay may have many authors whom nobody else shows', async () => {
+  const intake = await testIntake({ limits: { maxLoneAuthors: 5 } })
+  const own = { ...testFeed(1), isOwn: true }
+  const authors = await Promise.all(Array.from({ length: 20 }, (_, n) => signedEvent({ by: 100 + n })))
+  for (const event of authors.slice(0, 10)) intake.take(own, frameOf(event))
+  intake.clock.advanceSeconds(3_600)
+  const taken = authors.slice(10).map((event) => intake.take(own, frameOf(event)))
+  expect(taken).toEqual(taken.map(() => NOW_SECONDS))
+  expect(own.offences).toEqual([])
+})
+
 test('the verifier in WebAssembly serves as well', async () => {
   const intake = await testIntake({ verifier: await createSignatureVerifier('wasm') })
   const event = await signedEvent()

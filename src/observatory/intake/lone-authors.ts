@@ -43,7 +43,7 @@ export class LoneAuthors {
   /** Is this an author whom nobody has seen, shown by a relay that has invented some? */
   isRefused(feed: RelayFeed, high: number, low: number, nowSeconds: number): boolean {
     if (nowSeconds >= this.#windowEndsAtSeconds) this.#endWindow(nowSeconds)
-    if (!this.#guilty.has(feed.relay) || this.#find(high, low) !== -1) return false
+    if (feed.isOwn === true || !this.#guilty.has(feed.relay) || this.#find(high, low) !== -1) return false
     this.#countOf(feed).authors++
     return true
   }
@@ -89,7 +89,7 @@ export class LoneAuthors {
   #endWindow(nowSeconds: number): void {
     this.#guilty = new Set()
     for (const [relay, { feed, authors }] of this.#counts) {
-      if (authors <= this.#options.maxLone) continue
+      if (authors <= this.#options.maxLone || feed.isOwn === true) continue
       this.#guilty.add(relay)
       feed.offend('too-many-keys')
     }

@@ -1,8 +1,10 @@
 /** When observations are handed on, and how long that may take. Times in milliseconds. */
 export interface DeliveryLimits {
-  /** Whichever comes first. */
+  /** Observations: whichever comes first. */
   readonly intervalMs: number
   readonly rows: number
+  /** What was learnt of relays: no oftener, and as often where nothing is observed. */
+  readonly reportsMs: number
   /** How often it is looked whether something is due. */
   readonly lookMs: number
   /** A delivery that takes longer has failed; should it be done nevertheless, it is harmless. */
@@ -13,8 +15,10 @@ export interface DeliveryLimits {
 }
 
 export const DEFAULT_DELIVERY_LIMITS: DeliveryLimits = {
-  intervalMs: 1_000,
+  // A figure is to be a second old at most, and this is the first part of the way.
+  intervalMs: 250,
   rows: 1_000,
+  reportsMs: 1_000,
   lookMs: 100,
   timeoutMs: 60_000,
   firstRetryMs: 250,

@@ -152,8 +152,9 @@ class DeliveryLoop implements DeliveryService {
   }
 
   #look(): void {
-    if (performance.now() - this.#takenAtMs >= this.#limits.intervalMs) this.#wake()
     const { waitingRows, maxRows } = this.#deps.intake
+    const { intervalMs, reportsMs } = this.#limits
+    if (performance.now() - this.#takenAtMs >= (waitingRows > 0 ? intervalMs : reportsMs)) this.#wake()
     const isSlow = waitingRows >= maxRows / 2
     if (this.#isOccupied && (isSlow || (this.#isDue && this.#stats.failuresInARow > 0))) this.#spill()
   }
@@ -251,10 +252,10 @@ class DeliveryLoop implements DeliveryService {
     return undefined
   }
 
-  /** Once an interval: at a thousand rows a time there would be as many reports as observations. */
+  /** Not with each delivery: at a thousand rows a time there would be as many reports as observations. */
   #takeReports(): readonly RelayReport[] {
     const nowMs = performance.now()
-    if (nowMs - this.#reportsTakenAtMs < this.#limits.intervalMs) return []
+    if (nowMs - this.#reportsTakenAtMs < this.#limits.reportsMs) return []
     this.#reportsTakenAtMs = nowMs
     return mergeReports(this.#deps.takeReports())
   }

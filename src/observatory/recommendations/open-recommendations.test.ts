@@ -30,7 +30,11 @@ function testRecommendations(events: readonly NostrEvent[], relays = [relayFigur
       snapshot: async () =>
         relays.length === 0
           ? undefined
-          : { snapshot: { relays } as unknown as Snapshot, from: 'engine', version: '1' },
+          : {
+              snapshot: { relays, atSeconds: 1_800_000_000 } as unknown as Snapshot,
+              from: 'engine',
+              version: '1',
+            },
     },
     clock,
   })
@@ -70,6 +74,7 @@ test('follows come from the newest contact list, relays from the newest lists, r
     follows: 2,
     follows_with_lists: 2,
     covered: 2,
+    updated_at: '2027-01-15T08:00:00.000Z',
     relays: [{ url: 'wss://a.example.com', reaches: 2 }],
   })
 })

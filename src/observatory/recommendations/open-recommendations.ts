@@ -78,9 +78,11 @@ async function workOut(
     })
   }
   const lists = await listsOf(find, follows)
-  return accepted(
-    recommendRelays({ pubkey, lists, figures: sourced.snapshot.relays, now: clock.nowSeconds() }),
-  )
+  const { relays: figures, atSeconds } = sourced.snapshot
+  return accepted({
+    ...recommendRelays({ pubkey, lists, figures, now: clock.nowSeconds() }),
+    updated_at: new Date(atSeconds * 1_000).toISOString(),
+  })
 }
 
 async function listsOf(

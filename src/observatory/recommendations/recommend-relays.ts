@@ -53,7 +53,7 @@ export function recommendRelays({
   lists,
   figures,
   now,
-}: RecommendationQuestion): RecommendationsBody {
+}: RecommendationQuestion): Omit<RecommendationsBody, 'updated_at'> {
   const people = listsByPerson(lists)
   const listed = people.filter(([, relays]) => relays.size > 0)
   const choices = choicesOf(

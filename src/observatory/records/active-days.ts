@@ -28,12 +28,18 @@ export async function activeDays(
   sinceSeconds: number,
   untilSeconds: number,
 ): Promise<readonly ActiveDay[]> {
+  // Not by the view `daily_network_stats`: that adds up what every relay had on every day that there ever was.
   const { rows } = await sql<DayRow>`
-    SELECT extract(epoch FROM day)::float8 AS start, events::float8 AS events, users::float8 AS users,
+    SELECT extract(epoch FROM e.day)::float8 AS start, events::float8 AS events, coalesce(users, 0)::float8 AS users,
         zaps::float8 AS zaps, zap_msat::text AS zap_msat
-      FROM daily_network_stats
-      WHERE day BETWEEN ${dayOf(sinceSeconds)} AND ${dayOf(untilSeconds - 1)}
-      ORDER BY day`.execute(db)
+      FROM (
+        SELECT (hour AT TIME ZONE 'UTC')::date AS day, sum(events) AS events, sum(zaps) AS zaps, sum(zap_msat) AS zap_msat
+        FROM network_events
+        WHERE hour >= to_timestamp(${startOfDay(sinceSeconds)}::float8)
+          AND hour < to_timestamp(${startOfDay(untilSeconds - 1) + SECONDS_PER_DAY}::float8)
+        GROUP BY 1
+      ) e LEFT JOIN active_users u ON u.day = e.day
+      ORDER BY e.day`.execute(db)
   return rows.map(({ start, events, users, zaps, zap_msat }) => ({
     startSeconds: start,
     events,
@@ -58,6 +64,11 @@ export async function windowUsers(db: Db, sinceSeconds: number, untilSeconds: nu
   return { count: estimateHyperLogLog(registers), isApproximate: true, error: HYPERLOGLOG_ERROR }
 }
 
+/** As the column `day` has it; in brackets, since `BETWEEN` takes no `AT TIME ZONE` without. */
 function dayOf(seconds: number) {
-  return sql`to_timestamp(${Math.floor(seconds / SECONDS_PER_DAY) * SECONDS_PER_DAY}::float8) AT TIME ZONE 'UTC'`
+  return sql`(to_timestamp(${startOfDay(seconds)}::float8) AT TIME ZONE 'UTC')::date`
+}
+
+function startOfDay(seconds: number): number {
+  return Math.floor(seconds / SECONDS_PER_DAY) * SECONDS_PER_DAY
 }

@@ -16,6 +16,8 @@ export interface Engine {
   report(reports: readonly RelayReport[], region: string): void
   snapshot(range: Range, nowSeconds: number): Snapshot
   checkpoint(): Checkpoint
+  /** The same, giving way to others between its pieces; absent where there is nothing to divide. Nothing is counted meanwhile. */
+  checkpointInTurns?(giveWay: () => Promise<void> | undefined): Promise<Checkpoint>
   /** The last checkpoint is in the database. */
   commitCheckpoint(): void
 }

@@ -9,9 +9,18 @@ export {
   type KeeperStats,
   openKeeper,
 } from './keeper.ts'
+export {
+  addRelay,
+  allowRelay,
+  type ListedRelay,
+  listRelays,
+  type RelayQuery,
+  refuseRelay,
+} from './relay-choices.ts'
 export { relayHistory, relayLogs, relayNumber } from './relay-history.ts'
 export { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts'
 export { latestSnapshot, type TakenSnapshot } from './snapshots.ts'
+export { readStanding, type Standing } from './standing.ts'
 export { tableDirectory } from './table-directory.ts'
 export { tableSink } from './table-sink.ts'
-export type { Db } from './tables.ts'
+export type { Db, Tx } from './tables.ts'

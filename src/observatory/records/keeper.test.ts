@@ -215,6 +215,28 @@ test('listeners hear of each change, and the version is another one then', async
   expect(versions).toHaveLength(before)
 })
 
+test('whoever asks whenever the engine is ahead of the tables is shown figures that move', async () => {
+  const keeper = await opened()
+  const deliveries = [...(await deliver(0, 1))]
+  await expectCounted(keeper, deliveries)
+  const flushes = [heldFlush()]
+  await flushes[0]!.begun
+  deliveries.push(...(await deliver(1, 2)))
+  await waitersForLocks(1)
+  expect(keeper.snapshot('all').events).toBe(plainCount(deliveries.slice(0, 1)).events)
+  // In line behind the flush under way, and so before the next one.
+  flushes.push(heldFlush())
+  await waitersForLocks(2)
+  deliveries.push(...(await deliver(2, 3)))
+  flushes[0]!.release()
+  await flushes[1]!.begun
+  await waitersForLocks(1)
+  expect(keeper.snapshot('all').events).toBe(plainCount(deliveries.slice(0, 2)).events)
+  flushes[1]!.release()
+  await expectCounted(keeper, deliveries)
+  await Promise.all(flushes.map(({ ended }) => ended))
+})
+
 test('each interval writes the snapshots of all ranges, and the standing of each relay', async () => {
   const clock = testClock()
   const keeper = await opened({ clock })
@@ -261,6 +283,27 @@ async function batches(): Promise<number> {
     count: number
   }>`SELECT count(*)::integer AS count FROM observation_batches`.execute(database.db)
   return rows[0]?.count ?? -1
+}
+
+/** While it is held, no transaction of the keeper comes to its end. */
+function heldFlush() {
+  const begun = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  const ended = database.db.transaction().execute(async (tx) => {
+    await sql`LOCK TABLE events_aggregated IN SHARE MODE`.execute(tx)
+    begun.resolve()
+    await released.promise
+  })
+  return { begun: begun.promise, release: released.resolve, ended }
+}
+
+async function waitersForLocks(count: number): Promise<void> {
+  await vi.waitFor(async () => {
+    const { rows } = await sql<{ count: number }>`
+      SELECT count(*)::integer AS count FROM pg_locks
+      WHERE NOT granted AND relation = 'events_aggregated'::regclass`.execute(database.db)
+    expect(rows[0]?.count).toBe(count)
+  }, PATIENCE)
 }
 
 /** As when another process has taken the lead: no last checkpoint is written. */

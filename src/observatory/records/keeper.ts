@@ -1,5 +1,5 @@
 /** The keeper: counts what was delivered, once and in order, and holds the figures. */
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError, type Clock } from '../../kernel/index.ts'
 import { isTransient } from '../../platform/database/index.ts'
 import type { Logger } from '../../platform/index.ts'
@@ -92,6 +92,8 @@ const LONGEST_RETRY_MS = 5_000
 const LOOK_FOR_RELAYS_MS = 5_000
 /** After a checkpoint that failed. */
 const CHECKPOINT_RETRY_MS = 10_000
+/** Of a checkpoint, what is made at once. */
+const TURN_MS = 5
 /** How long a snapshot of unchanged figures is given again. */
 const SNAPSHOT_AGE_SECONDS = 1
 
@@ -122,6 +124,8 @@ class TableKeeper implements Keeper {
   readonly #deps: KeeperDeps
   readonly #listeners = new Set<() => void>()
   readonly #snapshots = new Map<Range, { readonly version: string; readonly snapshot: Snapshot }>()
+  /** Asked for while the engine was ahead of the tables: made at the next moment when it is not. */
+  readonly #owed = new Set<Range>()
   readonly #stopping = new AbortController()
   #wake = new AbortController()
   #kept: RestoredEngine | undefined
@@ -171,12 +175,21 @@ class TableKeeper implements Keeper {
       (kept === undefined ||
         this.#pending !== undefined ||
         (known.version === version && nowSeconds - known.snapshot.atSeconds < SNAPSHOT_AGE_SECONDS))
-    if (isFit) return known.snapshot
+    if (isFit) {
+      if (this.#pending !== undefined) this.#owed.add(range)
+      return known.snapshot
+    }
     if (kept === undefined)
       throw new AppError('OBSERVATORY_UNAVAILABLE', 'The figures are not here at the moment.')
     const snapshot = kept.engine.snapshot(range, nowSeconds)
     this.#snapshots.set(range, { version, snapshot })
     return snapshot
+  }
+
+  /** Under load the engine is ahead whenever somebody asks: without this they would be shown the same for long. */
+  #payOwed(): void {
+    for (const range of this.#owed) this.snapshot(range)
+    this.#owed.clear()
   }
 
   version(): string {
@@ -345,6 +358,7 @@ class TableKeeper implements Keeper {
     this.#figures.observations += pending.observations
     this.#figures.counted += pending.counted
     this.#figures.lastFlushMs = performance.now() - startedMs
+    this.#payOwed()
     this.#tell()
   }
 
@@ -378,7 +392,8 @@ class TableKeeper implements Keeper {
     const engine = this.#kept?.engine
     if (engine === undefined) return
     const startedMs = performance.now()
-    const [checkpoint, applied, number] = [engine.checkpoint(), this.#applied, this.#checkpoint + 1n]
+    const [applied, number] = [this.#applied, this.#checkpoint + 1n]
+    const checkpoint = (await engine.checkpointInTurns?.(takingTurns())) ?? engine.checkpoint()
     await db.transaction().execute(async (tx) => {
       await requireTerm(tx, term)
       await writeCheckpoint(tx, { number, applied }, checkpoint)
@@ -450,6 +465,17 @@ class TableKeeper implements Keeper {
     const { signal } = this.#wake
     await delay(ms, undefined, { signal, ref: false }).catch(() => {})
     if (signal.aborted && !this.#stopping.signal.aborted) this.#wake = new AbortController()
+  }
+}
+
+/** This thread reads sockets too: whatever takes longer lets them have their turn. */
+function takingTurns(): () => Promise<void> | undefined {
+  let endMs = performance.now() + TURN_MS
+  return () => {
+    if (performance.now() < endMs) return undefined
+    return nextTurn().then(() => {
+      endMs = performance.now() + TURN_MS
+    })
   }
 }
 

@@ -1,8 +1,8 @@
 /** The table `relays` as collectors read it. */
 import { sql } from 'kysely'
 import { ADVISORY_LOCKS } from '../../platform/database/index.ts'
-import type { DirectoryEntry, RelayDirectory } from '../relay-directory.ts'
-import type { Db } from './tables.ts'
+import type { DirectoryEntry, RelayDirectory, RelayOrigin } from '../relay-directory.ts'
+import type { Db, Tx } from './tables.ts'
 
 /** Of an address; longer ones are nobody's. */
 const MAX_URL_LENGTH = 1024
@@ -17,10 +17,11 @@ interface DirectoryRow {
   readonly cursor_until: bigint | null
   readonly failures: number
   readonly next_try: bigint
+  readonly refused: boolean
 }
 
 const COLUMNS = sql`id, url, proven_at IS NOT NULL AS proven, cursor_since, cursor_until, failures,
-  extract(epoch FROM next_try)::bigint AS next_try`
+  extract(epoch FROM next_try)::bigint AS next_try, refused_at IS NOT NULL AS refused`
 
 /** @param maxRelays new relays are not taken in beyond this. */
 export function tableDirectory(db: Db, { maxRelays }: { readonly maxRelays: number }): RelayDirectory {
@@ -34,7 +35,8 @@ export function tableDirectory(db: Db, { maxRelays }: { readonly maxRelays: numb
       const entries: DirectoryEntry[] = []
       for (let at = 0; at < wanted.length; at += URLS_AT_ONCE) {
         const some = wanted.slice(at, at + URLS_AT_ONCE)
-        if ((await find(db, some)).length < some.length) await insert(db, some, origin, maxRelays)
+        if ((await find(db, some)).length < some.length)
+          await db.transaction().execute((tx) => insertRelays(tx, some, { origin, maxRelays }))
         entries.push(...(await find(db, some)))
       }
       return entries
@@ -42,20 +44,28 @@ export function tableDirectory(db: Db, { maxRelays }: { readonly maxRelays: numb
   }
 }
 
+interface Insertion {
+  readonly origin: RelayOrigin
+  /** New relays are not taken in beyond this. */
+  readonly maxRelays: number
+}
+
 /**
  * One inserts at a time, so that the bound is kept, and whoever sees a number has seen all smaller ones. Addresses that are
  * there use up no number.
  */
-async function insert(db: Db, urls: readonly string[], origin: string, maxRelays: number): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    await sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.observatoryRelays})`.execute(tx)
-    await sql`
-      INSERT INTO relays (url, origin)
-      SELECT url, ${origin} FROM unnest(${urls}::text[]) WITH ORDINALITY AS given (url, place)
-      WHERE NOT EXISTS (SELECT FROM relays r WHERE r.url = given.url)
-      ORDER BY place
-      LIMIT greatest(0, ${maxRelays}::bigint - (SELECT count(*) FROM relays))`.execute(tx)
-  })
+export async function insertRelays(
+  tx: Tx,
+  urls: readonly string[],
+  { origin, maxRelays }: Insertion,
+): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.observatoryRelays})`.execute(tx)
+  await sql`
+    INSERT INTO relays (url, origin)
+    SELECT url, ${origin} FROM unnest(${urls}::text[]) WITH ORDINALITY AS given (url, place)
+    WHERE NOT EXISTS (SELECT FROM relays r WHERE r.url = given.url)
+    ORDER BY place
+    LIMIT greatest(0, ${maxRelays}::bigint - (SELECT count(*) FROM relays))`.execute(tx)
 }
 
 async function find(db: Db, urls: readonly string[]): Promise<readonly DirectoryEntry[]> {
@@ -72,6 +82,7 @@ function entryOf(row: DirectoryRow): DirectoryEntry {
     cursor: { since: secondsOf(row.cursor_since), until: secondsOf(row.cursor_until) },
     failures: row.failures,
     nextTrySeconds: Number(row.next_try),
+    ...(row.refused && { isRefused: true }),
   }
 }
 

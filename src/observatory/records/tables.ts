@@ -1,4 +1,4 @@
-/** The rows of `migrations/0013_observatory.sql`. An int8 is a `bigint`, a numeric a text of digits, a timestamptz a `Date`. */
+/** The rows of `migrations/0013_observatory.sql` and `0017_relay_choices.sql`. An int8 is a `bigint`, a numeric a text of digits, a timestamptz a `Date`. */
 import type { Generated, Kysely, Transaction } from 'kysely'
 import type { Tables } from '../../platform/database/index.ts'
 import type { Range } from '../ranges.ts'
@@ -32,6 +32,9 @@ interface RelaysTable {
   readonly latency_p95_ms: number | null
   readonly uptime: number | null
   readonly health_score: number | null
+  readonly refused_at: Date | null
+  readonly refused_by: string | null
+  readonly refused_why: string | null
 }
 
 interface RelayRegionStatesTable {

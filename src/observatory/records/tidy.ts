@@ -12,6 +12,8 @@ export interface Retention {
 const KEEP_DELIVERIES_DAYS = 3
 /** Of snapshots that are older, the first of each hour is kept. */
 const KEEP_ALL_SNAPSHOTS_HOURS = 24
+/** Names of clients; anybody can invent them, so those with the fewest events go. */
+export const MAX_KEPT_CLIENTS = 10_000
 
 export async function tidy(
   db: Db,
@@ -33,6 +35,10 @@ export async function tidy(
     DELETE FROM observation_batches WHERE set_aside IS NOT NULL AND delivered_at < ${days(keepLogsDays)}`.execute(
     db,
   )
+  await sql`
+    DELETE FROM clients WHERE name IN (
+      SELECT name FROM clients ORDER BY events DESC, last_seen DESC OFFSET ${MAX_KEPT_CLIENTS}
+    )`.execute(db)
   // The server's own clock gave them their time.
   await sql`
     DELETE FROM observation_deliveries WHERE delivered_at < now() - make_interval(days => ${KEEP_DELIVERIES_DAYS})`.execute(

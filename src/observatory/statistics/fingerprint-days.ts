@@ -52,12 +52,18 @@ export class FingerprintDays {
   /** By day, those that no checkpoint on disk holds. */
   checkpoint(): Map<number, Uint8Array> {
     const parts = new Map<number, Uint8Array>()
+    for (const _ of this.checkpointInto(parts));
+    return parts
+  }
+
+  /** The same, a day at a time; nothing may be added before it is done. */
+  *checkpointInto(parts: Map<number, Uint8Array>): Generator<void> {
     for (const [day, there] of this.#inMemory) {
       const bytes = there.checkpoint()
       if (bytes !== undefined) parts.set(day, bytes)
+      yield
     }
     this.#pending = [...parts.keys()]
-    return parts
   }
 
   commitCheckpoint(): void {

@@ -8,14 +8,32 @@ export interface StateWriter {
   bytes(value: Uint8Array): void
 }
 
-/** Runs `write` twice, to measure and to write: with tens of megabytes there must not be a second copy of them. */
-export function encodeState(write: (writer: StateWriter) => void): Uint8Array {
+/** Runs through `pieces` twice, to measure and to write: with tens of megabytes there must not be a second copy of them. */
+export function encodeState(pieces: (writer: StateWriter) => Iterable<void>): Uint8Array {
   const measure = new Measure()
-  write(measure)
+  for (const _ of pieces(measure));
   const bytes = new Uint8Array(measure.length)
-  write(new Pen(bytes))
+  for (const _ of pieces(new Pen(bytes)));
   return bytes
 }
+
+/**
+ * The same, piece by piece: `giveWay` is called after each, and what it answers is waited for. What is written must not change
+ * until this resolves.
+ */
+export async function encodeStateInTurns(
+  pieces: (writer: StateWriter) => Iterable<void>,
+  giveWay: GiveWay,
+): Promise<Uint8Array> {
+  const measure = new Measure()
+  for (const _ of pieces(measure)) await giveWay()
+  const bytes = new Uint8Array(measure.length)
+  for (const _ of pieces(new Pen(bytes))) await giveWay()
+  return bytes
+}
+
+/** Lets others have their turn when it is time for that; undefined when it is not. */
+export type GiveWay = () => Promise<void> | undefined
 
 class Measure implements StateWriter {
   length = 0

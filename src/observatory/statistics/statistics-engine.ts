@@ -23,7 +23,14 @@ import type { LastSeenUsers } from './last-seen-users.ts'
 import { NetworkFigures } from './network-figures.ts'
 import { RelayRecord, relaySalt } from './relay-record.ts'
 import { snapshotOf } from './snapshot-of.ts'
-import { damaged, encodeState, StateReader, type StateWriter } from './state-bytes.ts'
+import {
+  damaged,
+  encodeState,
+  encodeStateInTurns,
+  type GiveWay,
+  StateReader,
+  type StateWriter,
+} from './state-bytes.ts'
 import { UserTable } from './user-table.ts'
 
 const FORMAT = 1
@@ -217,6 +224,17 @@ export class StatisticsEngine {
     }
   }
 
+  /**
+   * The same for a thread that has more to do: piece by piece, with `giveWay` between them. Only `snapshot`, `missingDays` and
+   * `stats` may be called until it resolves.
+   */
+  async checkpointInTurns(giveWay: GiveWay): Promise<Checkpoint> {
+    const state = await encodeStateInTurns((writer) => this.#write(writer), giveWay)
+    const fingerprints = new Map<number, Uint8Array>()
+    for (const _ of this.#fingerprints.checkpointInto(fingerprints)) await giveWay()
+    return { state, fingerprints }
+  }
+
   /** The last checkpoint is on disk: its fingerprints need not be written again, and may leave the memory. */
   commitCheckpoint(): void {
     this.#fingerprints.commitCheckpoint()
@@ -395,15 +413,18 @@ export class StatisticsEngine {
     return [...this.#clients.users(), this.#network.longFormUsers]
   }
 
-  #write(writer: StateWriter): void {
+  *#write(writer: StateWriter): Generator<void> {
     writer.u32(MAGIC)
     writer.u32(FORMAT)
     for (const value of this.#plainNumbers()) writer.f64(value)
     this.#network.write(writer)
-    this.#users.write(writer)
+    yield* this.#users.write(writer)
     this.#clients.write(writer)
     writer.u32(this.#relays.length)
-    for (const relay of this.#relays) relay.write(writer)
+    for (const relay of this.#relays) {
+      yield
+      relay.write(writer)
+    }
   }
 
   #plainNumbers(): number[] {

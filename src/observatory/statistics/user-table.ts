@@ -11,6 +11,8 @@ import { dayOfHour, HOURS_HELD, type Window, weekOfHour } from './window.ts'
 const SMALLEST = 64
 const COLUMNS = 6
 const HOURS_IN_MASK = 32
+/** Words of a piece that is written at once. */
+const PIECE = 16_384 * COLUMNS
 
 /** Columns of a row. `LAST` of 0 is an empty slot. */
 const HIGH = 0
@@ -98,7 +100,8 @@ export class UserTable {
     return this.isApproximate ? [] : this.#cohorts.at(nowSeconds)
   }
 
-  write(writer: StateWriter): void {
+  /** Piece by piece, since there are so many rows. */
+  *write(writer: StateWriter): Generator<void> {
     writer.u32(this.newByDay.size)
     for (const [day, users] of this.newByDay) {
       writer.u32(day)
@@ -115,6 +118,7 @@ export class UserTable {
     this.#cohorts.write(writer)
     writer.u32(this.#count)
     for (let row = 0; row < this.#rows.length; row += COLUMNS) {
+      if (row % PIECE === 0) yield
       if (this.#rows[row + LAST] === 0) continue
       for (let column = 0; column < COLUMNS; column++) writer.u32(this.#rows[row + column]!)
     }

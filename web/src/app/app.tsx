@@ -26,9 +26,12 @@ export function App() {
       </main>
       <footer class="footer">
         <p>
-          {brand.value.name} runs Stoa, a public square for Nostr. <a href="/api/v1/docs">API</a>{' '}
-          <a href="/health">Health</a>
+          {brand.value.name === 'Stoa' ? 'This is' : `${brand.value.name} runs`} Stoa, a public square for
+          Nostr.
         </p>
+        <nav aria-label="For operators and programs">
+          <a href="/api/v1/docs">API</a> <a href="/health">Health</a> <a href="/metrics">Metrics</a>
+        </nav>
       </footer>
     </>
   )

@@ -15,7 +15,7 @@ import { activity, full, isChanging, overview, tryAgain } from '../live/figures.
 import { Recommendations } from '../recommendations/recommendations.tsx'
 import { RelayTable } from '../relays/relay-table.tsx'
 import { TopRelays } from '../relays/top-relays.tsx'
-import { brand } from '../theme/brand.ts'
+import { brand, isNetwork } from '../theme/brand.ts'
 import { Connect } from './connect.tsx'
 import { FailureNotice } from './failure-notice.tsx'
 import { ForMachines } from './for-machines.tsx'
@@ -27,20 +27,22 @@ export function FrontPage() {
     <>
       <header class="opening">
         <div>
-          <h1 tabIndex={-1}>
-            {brand.value.watch === 'own' ? 'What this relay sees' : 'What Nostr is doing'}
-          </h1>
+          <h1 tabIndex={-1}>{isNetwork() ? 'What Nostr is doing' : 'What this relay sees'}</h1>
           <p class="lead">
-            Right now and over time,{' '}
-            {brand.value.watch === 'own'
-              ? 'counted at this relay'
-              : 'counted over all relays that can be reached'}
-            .
+            Right now and over time, counted{' '}
+            {isNetwork() ? 'over all relays that can be reached' : 'at this relay alone'}.
           </p>
+          {!isNetwork() && (
+            <p class="opening__more">
+              Its operator can have all of Nostr counted here: <code>observatory.watch = "network"</code>
+            </p>
+          )}
         </div>
         <Connect />
       </header>
-      {failure.value !== undefined && <FailureNotice failure={failure.value} onRetry={tryAgain} />}
+      {failure.value !== undefined && brand.value.watch !== 'off' && (
+        <FailureNotice failure={failure.value} onRetry={tryAgain} />
+      )}
       <div
         class={`figures${isChanging.value ? ' is-changing' : ''}`}
         aria-busy={isChanging.value || shown === undefined}
@@ -65,9 +67,25 @@ function Rest({
   readonly shown: OverviewBody | undefined
   readonly body: FullBody | undefined
 }) {
+  if (brand.value.watch === 'off' && body === undefined) return <NothingWatched />
   if (shown === undefined || body === undefined) return <RestSkeleton />
   if (shown.coverage.first_seen === null) return <FirstDay overview={shown} />
   return <Sections overview={shown} body={body} />
+}
+
+function NothingWatched() {
+  return (
+    <section class="section section--first" aria-labelledby="first-title">
+      <div class="section__head">
+        <h2 id="first-title">Nothing is watched here</h2>
+      </div>
+      <div class="section__body">
+        <p class="lead">
+          This relay works, and its observatory is switched off (<code>observatory.watch = "off"</code>).
+        </p>
+      </div>
+    </section>
+  )
 }
 
 /** Nobody has seen an event yet: what happens, and what to do meanwhile. */
@@ -79,13 +97,14 @@ function FirstDay({ overview: { coverage } }: { readonly overview: OverviewBody 
       </div>
       <div class="section__body">
         <p class="lead">
-          No event has been seen yet. {count(coverage.relays_watched)} relays are being connected to,{' '}
-          {count(coverage.relays_connected)} of them are; {count(coverage.relays_candidate)} more were heard
-          of.
+          No event has been seen yet.{' '}
+          {isNetwork() &&
+            `${count(coverage.relays_connected)} of ${count(coverage.relays_watched)} relays are connected; ${count(coverage.relays_candidate)} more were heard of.`}
         </p>
         <p>
-          The first figures stand here by themselves, usually within a minute. Meanwhile, connect your client
-          to the address above.
+          {isNetwork()
+            ? 'The first figures stand here by themselves, usually within a minute. Meanwhile, connect your client to the address above.'
+            : 'Connect your client to the address above: the first event that it publishes stands here at once.'}
         </p>
       </div>
     </section>

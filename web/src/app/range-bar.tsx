@@ -2,7 +2,7 @@
 import { RANGE_WORDS, RANGES } from '../api/ranges.ts'
 import { Age } from '../figures/provenance.tsx'
 import { type Connection, connection } from '../live/connection.ts'
-import { overview } from '../live/figures.ts'
+import { full, overview } from '../live/figures.ts'
 import { place, range, withQuery } from './address.ts'
 
 export function RangeBar() {
@@ -24,7 +24,7 @@ export function RangeBar() {
       </nav>
       {place.value.page === 'front' && (
         <>
-          <Jumps />
+          {full.value !== undefined && full.value.overview.coverage.first_seen !== null ? <Jumps /> : null}
           <LiveState />
         </>
       )}

@@ -7,11 +7,11 @@ test('a moment belongs to the step that it lies in, not to the nearest start', (
   expect(bucketAt(bucketsOf([], true), 5)).toBeUndefined()
 })
 
-test('a scale ends at a round number, and is never empty', () => {
-  expect([0, 0.4, 7, 83, 1201, 15_000].map((value) => roundMaximum([value, null]))).toEqual([
-    1, 1, 8, 100, 1500, 15_000,
+test('a scale ends at a round number, its middle is a whole one, and it is never empty', () => {
+  expect([0, 0.4, 3, 7, 9, 14, 83, 1201, 15_000].map((value) => roundMaximum([value, null]))).toEqual([
+    2, 2, 4, 8, 10, 20, 100, 1500, 15_000,
   ])
-  expect(roundMaximum([])).toBe(1)
+  expect(roundMaximum([])).toBe(2)
 })
 
 test('an axis says hours, days or months, as far apart as its labels are', () => {

@@ -24,13 +24,15 @@ export function bucketAt({ startSeconds }: Buckets, atSeconds: number): number |
   return after === -1 ? startSeconds.length - 1 : Math.max(0, after - 1)
 }
 
-/** The end of a scale from 0: a round number that everything fits under. */
+const FACTORS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]
+
+/** The end of a scale from 0: a round number that everything fits under, and whose half is a whole one. */
 export function roundMaximum(values: readonly (number | null)[]): number {
   const largest = values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0)
-  if (largest <= 0) return 1
+  if (largest <= 2) return 2
   const power = 10 ** Math.floor(Math.log10(largest))
-  const factor = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * power >= largest) ?? 10
-  return Math.max(1, factor * power)
+  const factor = FACTORS.find((step) => step * power >= largest && (step * power) % 2 === 0) ?? 10
+  return factor * power
 }
 
 const hourOf = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' })

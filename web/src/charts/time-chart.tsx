@@ -148,11 +148,22 @@ function seriesOf({ label, tone, isDashed = false }: Line, form: 'bars' | 'lines
       stroke: colour,
       width: 1.75,
       dash: isDashed ? [4, 4] : [],
-      points: { size: 4, fill: colour },
+      points: {
+        size: 5,
+        fill: colour,
+        filter: (plot, series, isShown) => (isShown ? null : alone(plot, series)),
+      },
     }
   }
   const paths = uPlot.paths.bars?.({ size: [0.72, 40], align: 1 })
   return { label, fill: colour, width: 0, points: { show: false }, ...(paths === undefined ? {} : { paths }) }
+}
+
+/** Where a line has no neighbour to go to there would be nothing to see. */
+function alone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? []
+  const hasValue = (index: number) => (values[index] ?? undefined) !== undefined
+  return [...values.keys()].filter((index) => hasValue(index) && !hasValue(index - 1) && !hasValue(index + 1))
 }
 
 function font(): string {

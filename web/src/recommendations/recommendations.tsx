@@ -5,6 +5,7 @@ import type { Failure } from '../api/failure.ts'
 import { get } from '../api/get.ts'
 import { FailureNotice } from '../app/failure-notice.tsx'
 import { count, milliseconds, percent, shareOf } from '../figures/format.ts'
+import { Age } from '../figures/provenance.tsx'
 import { Health } from '../relays/health.tsx'
 import { RelayLink } from '../relays/relay-columns.tsx'
 import { type PublicKeyRefusal, readPublicKey } from './public-key.ts'
@@ -71,7 +72,7 @@ export function Recommendations() {
 }
 
 function Found({
-  found: { follows, follows_with_lists, covered, relays },
+  found: { follows, follows_with_lists, covered, relays, updated_at },
 }: {
   readonly found: RecommendationsBody
 }) {
@@ -90,6 +91,12 @@ function Found({
         These relays together reach <b>{count(covered)}</b> of the {count(follows_with_lists)} followed people
         whose relay lists are known ({percent(shareOf(covered, follows_with_lists))}); {count(follows)} are
         followed in all.
+      </p>
+      <p class="provenance">
+        <span>
+          health and latency <Age at={updated_at} />
+        </span>
+        <span>over the last 7 days</span>
       </p>
       <ol class="advice">
         {relays.map(({ url, score, reaches, adds, health_score, latency, why }) => (

@@ -5,7 +5,7 @@ import { count, milliseconds, percent } from '../figures/format.ts'
 import { BriefUserCount } from '../figures/user-count.tsx'
 import { Health } from './health.tsx'
 import type { RelayOrder } from './relay-choice.ts'
-import { relayName, softwareName } from './relay-names.ts'
+import { ownName, relayName, softwareName } from './relay-names.ts'
 import { RelayState } from './relay-state.tsx'
 
 export const COLUMN_HEADS: Readonly<Record<RelayOrder, string>> = {
@@ -71,11 +71,11 @@ export const COLUMNS: readonly Column[] = [
   { order: 'state', isNumber: false, from: 'desk', cell: ({ state }) => <RelayState state={state} /> },
 ]
 
-export function RelayLink({ url, name }: { readonly url: string; readonly name?: string | null }) {
+export function RelayLink({ url, name = null }: { readonly url: string; readonly name?: string | null }) {
   return (
     <a class="relay-link" href={relayHref(url)}>
       <span class="relay-link__url">{relayName(url)}</span>
-      {name !== undefined && name !== null && name !== '' && <span class="note">{name}</span>}
+      <span class="note">{ownName({ url, name })}</span>
     </a>
   )
 }

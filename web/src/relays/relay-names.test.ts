@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest'
-import { countryName, relayName, softwareName, stateWords } from './relay-names.ts'
+import { countryName, ownName, relayName, softwareName, stateWords } from './relay-names.ts'
 
 test('a relay is called by its address, and one without encryption says so', () => {
   expect(relayName('wss://relay.example/')).toBe('relay.example')
   expect(relayName('wss://relay.example/inbox')).toBe('relay.example/inbox')
   expect(relayName('ws://relay.example:7777')).toBe('ws://relay.example:7777')
+})
+
+test('a name that only repeats the address is not said a second time', () => {
+  expect(ownName({ url: 'wss://relay.example/', name: 'Relay.example' })).toBe('')
+  expect(ownName({ url: 'wss://relay.example', name: 'The Agora' })).toBe('The Agora')
+  expect(ownName({ url: 'wss://relay.example', name: null })).toBe('')
 })
 
 test('a program is called by the last word of its repository', () => {

@@ -5,6 +5,11 @@ export function relayName(url: string): string {
   return url.replace(/^wss:\/\//, '').replace(/\/+$/, '')
 }
 
+/** What a relay calls itself; nothing where that is its address, which stands beside it anyway. */
+export function ownName({ url, name }: { readonly url: string; readonly name: string | null }): string {
+  return name === null || name.trim().toLowerCase() === relayName(url).toLowerCase() ? '' : name
+}
+
 /** `strfry` of `git+https://github.com/hoytech/strfry.git`. */
 export function softwareName(software: string): string {
   const path = software

@@ -5,20 +5,19 @@ import type { RelayPageBody } from '../api/bodies.ts'
 import type { Failure } from '../api/failure.ts'
 import { get } from '../api/get.ts'
 import { RANGE_WORDS } from '../api/ranges.ts'
-import { serverNowMs } from '../api/server-clock.ts'
 import { frontHref, range } from '../app/address.ts'
 import { FailureNotice } from '../app/failure-notice.tsx'
 import { Section } from '../app/section.tsx'
 import { count, milliseconds, percent } from '../figures/format.ts'
 import { Kinds } from '../figures/kinds.tsx'
-import { Age } from '../figures/provenance.tsx'
+import { Age, SOURCES } from '../figures/provenance.tsx'
 import { UserCount } from '../figures/user-count.tsx'
 import { Health } from './health.tsx'
 import { Monitors } from './monitors.tsx'
 import { RelayFacts } from './relay-facts.tsx'
 import { RelayHistory } from './relay-history.tsx'
 import { RelayLog } from './relay-log.tsx'
-import { relayName } from './relay-names.ts'
+import { ownName, relayName } from './relay-names.ts'
 import { RelayState } from './relay-state.tsx'
 
 const REFRESH_MS = 60_000
@@ -29,7 +28,6 @@ const attempt = signal(0)
 
 export function RelayPage({ url }: { readonly url: string }) {
   const relay = useSignal<RelayPageBody | undefined>(undefined)
-  const readAt = useSignal('')
   const failure = useSignal<Failure | undefined>(undefined)
   const asked = range.value
   const attempts = attempt.value
@@ -45,10 +43,7 @@ export function RelayPage({ url }: { readonly url: string }) {
       )
       if (stopped.signal.aborted) return
       failure.value = answer.ok ? undefined : answer.failure
-      if (answer.ok) {
-        relay.value = answer.value
-        readAt.value = new Date(serverNowMs()).toISOString()
-      }
+      if (answer.ok) relay.value = answer.value
       const waitMs = answer.ok ? REFRESH_MS : waitAfter(answer.failure)
       if (waitMs !== undefined) timer = setTimeout(() => void ask(), waitMs)
     }
@@ -68,14 +63,12 @@ export function RelayPage({ url }: { readonly url: string }) {
         <h1 tabIndex={-1} class="opening__relay">
           {relayName(url)}
         </h1>
-        <p class="lead">{relay.value?.name ?? ' '}</p>
+        <p class="lead">{ownName(relay.value ?? { url, name: null }) || ' '}</p>
       </header>
       {failure.value !== undefined && (
         <FailureNotice failure={failure.value} onRetry={() => (attempt.value += 1)} />
       )}
-      {relay.value !== undefined && (
-        <Relay relay={relay.value} readAt={readAt.value} isHourly={asked === '24h'} />
-      )}
+      {relay.value !== undefined && <Relay relay={relay.value} isHourly={asked === '24h'} />}
       {relay.value === undefined && failure.value === undefined && (
         <div class="bone bone--page" aria-hidden="true" />
       )}
@@ -90,27 +83,28 @@ function waitAfter(failure: Failure): number | undefined {
 
 interface RelayProps {
   readonly relay: RelayPageBody
-  readonly readAt: string
   readonly isHourly: boolean
 }
 
-function Relay({ relay, readAt, isHourly }: RelayProps) {
-  const aside = <Age at={readAt} word="fetched" />
+function Relay({ relay, isHourly }: RelayProps) {
+  const { updated_at, coverage, records_missing = false } = relay
+  const aside = <Age at={updated_at} />
   const when = RANGE_WORDS[range.value].long
   return (
     <>
       <RelayTiles relay={relay} />
       <p class="provenance">
-        <Age at={readAt} word="fetched" />
+        <Age at={updated_at} />
         <span>over {when}</span>
         <span>
           {relay.history.length === 0
             ? 'no history yet'
             : `measured in ${regionsOf(relay).length} ${regionsOf(relay).length === 1 ? 'region' : 'regions'}: ${regionsOf(relay).join(', ')}`}
         </span>
+        <span>{SOURCES[coverage.source] ?? coverage.source}</span>
       </p>
       <Section id="history" title="History" about={`Latency, uptime and events over ${when}.`} aside={aside}>
-        <RelayHistory history={relay.history} isHourly={isHourly} />
+        {records_missing ? MISSING : <RelayHistory history={relay.history} isHourly={isHourly} />}
       </Section>
       <Section id="kinds" title="Kinds" about="What it has shown, by kind of event." aside={aside}>
         {relay.events === 0 ? (
@@ -128,7 +122,7 @@ function Relay({ relay, readAt, isHourly }: RelayProps) {
         about="What others measured (NIP-66), and where it differs from what is measured here."
         aside={aside}
       >
-        <Monitors monitors={relay.monitors} />
+        {records_missing ? MISSING : <Monitors monitors={relay.monitors} />}
       </Section>
       <Section
         id="log"
@@ -136,11 +130,16 @@ function Relay({ relay, readAt, isHourly }: RelayProps) {
         about="Changes of state, and everything it did wrong. Nothing of that is in the figures."
         aside={aside}
       >
-        <RelayLog logs={relay.logs} offences={relay.offences} />
+        {records_missing ? MISSING : <RelayLog logs={relay.logs} offences={relay.offences} />}
       </Section>
     </>
   )
 }
+
+/** Figures are in memory, the rest is not. */
+const MISSING = (
+  <p class="empty">This cannot be read at the moment: the database does not answer. It is asked again.</p>
+)
 
 function regionsOf({ history }: RelayPageBody): readonly string[] {
   return [...new Set(history.flatMap(({ regions }) => Object.keys(regions)))].sort()

@@ -52,7 +52,7 @@ export function RelayTable({ relays }: { readonly relays: readonly RelayBody[] }
                 <RelayLink url={relay.url} name={relay.name} />
               </th>
               {COLUMNS.map(({ order, isNumber, from, cell }) => (
-                <td key={order} class={`from-${from}${isNumber ? ' number' : ''}`}>
+                <td key={order} class={`is-${order} from-${from}${isNumber ? ' number' : ''}`}>
                   {cell(relay)}
                 </td>
               ))}

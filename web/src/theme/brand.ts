@@ -22,6 +22,11 @@ const INK: Readonly<Record<Theme, Rgb>> = { light: [34, 32, 28], dark: [236, 232
 
 export const brand = signal<BrandBody>(remembered() ?? PLAIN)
 
+/** Are other relays than this one watched? */
+export function isNetwork(): boolean {
+  return brand.value.watch === 'network'
+}
+
 /** Asks for the brand and wears it. Returns how to stop. */
 export function startBrand(): () => void {
   void get<BrandBody>('/brand').then((answer) => {

@@ -1,4 +1,4 @@
-import type { Coverage, SourcedSnapshot, UserCount, ZapFigures } from '../../snapshot.ts'
+import type { SourcedSnapshot, UserCount, ZapFigures } from '../../snapshot.ts'
 import type { CoverageBody, OverviewBody, UserCountBody, ZapsBody } from '../bodies.ts'
 import { isoTime, isoTimeOrNull, satsOf, shownMs } from './texts.ts'
 
@@ -19,7 +19,7 @@ export function showOverview({ snapshot, from }: SourcedSnapshot): OverviewBody 
     latency_p95_ms: shownMs(snapshot.latencyP95Ms),
     zaps: showZaps(snapshot.zaps),
     long_form: { events: snapshot.longForm.events, authors: snapshot.longForm.users.count },
-    coverage: showCoverage(snapshot.coverage, from),
+    coverage: showCoverage({ snapshot, from }),
   }
 }
 
@@ -37,7 +37,10 @@ export function showZaps({ count, msat, checkedCount, checkedMsat }: ZapFigures)
   }
 }
 
-function showCoverage(coverage: Coverage, source: CoverageBody['source']): CoverageBody {
+export function showCoverage({
+  snapshot: { coverage },
+  from,
+}: Pick<SourcedSnapshot, 'snapshot' | 'from'>): CoverageBody {
   return {
     relays_known: coverage.relaysKnown,
     relays_watched: coverage.relaysWatched,
@@ -49,6 +52,6 @@ function showCoverage(coverage: Coverage, source: CoverageBody['source']): Cover
     future_dated: coverage.futureDated,
     absurdly_dated: coverage.absurdlyDated,
     repeated: coverage.repeated,
-    source,
+    source: from,
   }
 }

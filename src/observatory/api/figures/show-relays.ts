@@ -1,5 +1,5 @@
 import type { RelayHistoryEntry, RelayLogEntry, RelayMeasurement } from '../../history.ts'
-import type { KindFigures, RelayFigures, Snapshot } from '../../snapshot.ts'
+import type { KindFigures, RelayFigures, Snapshot, SourcedSnapshot } from '../../snapshot.ts'
 import type {
   MonitorBody,
   RelayBody,
@@ -8,7 +8,7 @@ import type {
   RelayPageBody,
   TopRelayBody,
 } from '../bodies.ts'
-import { showUsers } from './show-overview.ts'
+import { showCoverage, showUsers } from './show-overview.ts'
 import { isoTime, isoTimeOrNull, percentOrNull, shownMs } from './texts.ts'
 
 export function showRelay(relay: RelayFigures): RelayBody {
@@ -43,10 +43,19 @@ export interface RelayRecords {
   readonly monitors: readonly MonitorBody[]
 }
 
-/** @param records undefined when they could not be read. */
-export function showRelayPage(relay: RelayFigures, records: RelayRecords | undefined): RelayPageBody {
+interface FoundRelay {
+  /** Of which `relay` is a part. */
+  readonly sourced: SourcedSnapshot
+  readonly relay: RelayFigures
+  /** Undefined when they could not be read. */
+  readonly records: RelayRecords | undefined
+}
+
+export function showRelayPage({ sourced, relay, records }: FoundRelay): RelayPageBody {
   return {
     ...showRelay(relay),
+    updated_at: isoTime(sourced.snapshot.atSeconds),
+    coverage: showCoverage(sourced),
     description: relay.information?.description ?? null,
     icon: relay.information?.icon ?? null,
     history: records?.history.map(showHistoryPoint) ?? [],

@@ -72,9 +72,11 @@ export function resolversOf(context: ApiContext) {
         return { total: found.length, items }
       },
       relay: async (_: unknown, { url, range }: RangeArgs & { readonly url: string }) => {
-        const relay = findRelay((await at(range)).snapshot, url)
+        const sourced = await at(range)
+        const relay = findRelay(sourced.snapshot, url)
         if (relay === undefined) return null
-        const page = showRelayPage(relay, await context.relayRecords.of(relay.url, RANGE_OF_WORD[range]))
+        const records = await context.relayRecords.of(relay.url, RANGE_OF_WORD[range])
+        const page = showRelayPage({ sourced, relay, records })
         return { ...page, relay: relayOf(page), history: page.history.map(historyPointOf) }
       },
       events: async (_: unknown, { range }: RangeArgs) => {

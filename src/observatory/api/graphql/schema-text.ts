@@ -112,7 +112,7 @@ type Relay {
 }
 
 type RelayPage {
-  relay: Relay!
+  relay: Relay! updated_at: String! coverage: Coverage!
   description: String icon: String
   history: [RelayHistoryPoint!]! logs: [RelayLog!]! monitors: [Monitor!]!
 }

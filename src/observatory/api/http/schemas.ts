@@ -92,6 +92,8 @@ export const RelaySchema = exactly(relay)
 
 export const RelayPageSchema = exactly({
   ...relay,
+  updated_at: IsoTime,
+  coverage: CoverageSchema,
   description: orNull(Type.String()),
   icon: orNull(Type.String()),
   history: Type.Array(
@@ -219,6 +221,7 @@ export const RecommendationsSchema = exactly({
     }),
   ),
   covered: Count,
+  updated_at: IsoTime,
 })
 
 export const SpamTextSchema = exactly({ text: Type.String({ maxLength: 50_000 }) })

@@ -1,5 +1,6 @@
 /** Answers one operation: who asks, what, whether they may, and whether they have it already. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { accepted, type Outcome } from '../../../kernel/index.ts'
 import type { ApiContext } from '../api-context.ts'
 import { rateHeaders, tooMany } from '../limits/callers.ts'
 import { Answer } from './answer.ts'
@@ -52,16 +53,41 @@ async function serveFigures(
     const key = `${operation.url} ${JSON.stringify(values.value)}`
     const known = cache.get(key, version)
     if (known !== undefined) return sendAnswer(request, reply, known)
-    const shown = await operation.show({ context, sourced, values: values.value, url: request.url })
-    if (!shown.ok) return refuseFigures(reply, shown.refusal)
-    const answer = new Answer(version, shown.value.body, shown.value.headers)
-    cache.put(key, answer)
-    return sendAnswer(request, reply, answer)
+    const asked = { context, sourced, values: values.value, url: targetOf(request) }
+    const made = await onceFor(context, `${version} ${key}`, async () => {
+      const shown = await operation.show(asked)
+      if (!shown.ok) return shown
+      const answer = new Answer(version, shown.value.body, shown.value.headers)
+      cache.put(key, answer)
+      return accepted(answer)
+    })
+    return made.ok ? sendAnswer(request, reply, made.value) : refuseFigures(reply, made.refusal)
   }
   const taken = callers.take(who.value)
   void reply.headers(rateHeaders(taken))
   if (!taken.isAllowed) return refuseWith(reply, tooMany(taken.limit, taken.resetSeconds))
   return refuseWith(reply, values.ok ? NO_FIGURES : values.refusal)
+}
+
+/** An answer of ten thousand relays takes a fifth of a second to make: all who wait for the same one get the one. */
+function onceFor(
+  { making }: ApiContext,
+  name: string,
+  make: () => Promise<Outcome<Answer, TimedRefusal>>,
+): Promise<Outcome<Answer, TimedRefusal>> {
+  const known = making.get(name)
+  if (known !== undefined) return known
+  const made = make().finally(() => making.delete(name))
+  making.set(name, made)
+  return made
+}
+
+/**
+ * Path and query. A target may also be a whole URL (RFC 9112, 3.2.2) of whatever host; the answer is kept for others, whom
+ * its links must not lead there.
+ */
+function targetOf({ url }: FastifyRequest): string {
+  return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
 }
 
 /** A refusal is none of the figures, and nobody may keep it as if it were. */

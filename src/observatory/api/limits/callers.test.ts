@@ -7,13 +7,14 @@ import { MAX_SUBJECTS, RequestWindows, WINDOW_SECONDS } from './request-windows.
 
 const clock = createManualClock(1_800_000_000_000)
 
-function callers(): Callers {
+function callers(more: { readonly addressLimit?: number } = {}): Callers {
   return new Callers({
     keys: () => undefined,
     tiers: () => undefined,
     rates: createMemoryBus(),
     clock,
     addressOf: () => '192.0.2.1',
+    ...more,
   })
 }
 
@@ -25,6 +26,13 @@ test('answers that bring nothing new are bounded too, and then count as requests
     expect(limits.takeUnchanged(who.value).isAllowed).toBe(true)
   }
   expect(limits.takeUnchanged(who.value).isAllowed).toBe(false)
+})
+
+test('the operator says how much an address may ask, and pages of the site have six times that', async () => {
+  const limits = callers({ addressLimit: 20 })
+  const ofAddress = await limits.of({ headers: {} } as IncomingMessage)
+  const ofPage = await limits.of({ headers: { 'sec-fetch-site': 'same-origin' } } as never)
+  expect([ofAddress, ofPage]).toMatchObject([{ value: { limit: 20 } }, { value: { limit: 120 } }])
 })
 
 test('while the shared count is away, this process counts alone', () => {

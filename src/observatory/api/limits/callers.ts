@@ -7,10 +7,10 @@ import { notOffered, type TimedRefusal } from '../http/refuse.ts'
 import { FREE_TIER } from '../tiers/tiers.ts'
 import { RequestWindows, type Taken } from './request-windows.ts'
 
-/** Requests in 15 minutes from one address without a key. */
+/** Requests in 15 minutes from one address without a key, unless the operator says otherwise. */
 export const ADDRESS_LIMIT = 100
-/** The same for pages of this very site, as browsers mark them; one can pretend it, and gains no more than this. */
-export const PAGE_LIMIT = 600
+/** So many times that for pages of this very site, as browsers mark them; one can pretend it, and gains no more than this. */
+const PAGE_SHARE = 6
 /** Answers "not modified" to one address or key, which cost next to nothing and are not counted with the others. */
 export const UNCHANGED_LIMIT = 3_000
 /** A key that was good stays so for this long, and one that was not; so often the database is asked about one. */
@@ -36,7 +36,10 @@ interface KnownKey {
   untilMs: number
 }
 
-type CallersDeps = Pick<ObservatoryApiDeps, 'keys' | 'tiers' | 'rates' | 'clock' | 'addressOf'>
+type CallersDeps = Pick<
+  ObservatoryApiDeps,
+  'keys' | 'tiers' | 'rates' | 'clock' | 'addressOf' | 'addressLimit'
+>
 
 export class Callers {
   readonly #deps: CallersDeps
@@ -77,12 +80,13 @@ export class Callers {
 
   #byAddress(request: IncomingMessage): Caller {
     const address = this.#deps.addressOf(request) ?? 'unknown'
+    const { addressLimit = ADDRESS_LIMIT } = this.#deps
     const isOwnPage = request.headers['sec-fetch-site'] === 'same-origin'
     return {
       key: undefined,
       tier: 'none',
       subject: `${isOwnPage ? 'page' : 'address'}:${address}`,
-      limit: isOwnPage ? PAGE_LIMIT : ADDRESS_LIMIT,
+      limit: isOwnPage ? PAGE_SHARE * addressLimit : addressLimit,
     }
   }
 
@@ -90,8 +94,8 @@ export class Callers {
     const found = await this.#knownKey(text)
     if (!found.ok) {
       // Who tries keys spends what the address has.
-      const { isAllowed, resetSeconds } = this.take(this.#byAddress(request))
-      return isAllowed ? found : refused(tooMany(ADDRESS_LIMIT, resetSeconds))
+      const { isAllowed, limit, resetSeconds } = this.take(this.#byAddress(request))
+      return isAllowed ? found : refused(tooMany(limit, resetSeconds))
     }
     const { id, name, isUnlimited } = found.value
     const key = { id, name }

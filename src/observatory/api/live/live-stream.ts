@@ -13,6 +13,13 @@ const HEARTBEAT = ': still here\n\n'
 /** After so many milliseconds a browser whose stream has ended comes again. */
 const RETRY = 'retry: 3000\n\n'
 
+const STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // Proxies would otherwise wait for more.
+  'x-accel-buffering': 'no',
+} as const
+
 export interface StreamWish {
   readonly address: string
   readonly range: Range
@@ -25,6 +32,8 @@ export async function serveStream(
   { address, range, topics }: StreamWish,
 ): Promise<FastifyReply> {
   const response = reply.raw
+  // Nothing comes after the head of an answer to HEAD, so nothing is watched.
+  if (reply.request.method === 'HEAD') return reply.headers(STREAM_HEADERS).send()
   const reader = live.join(address, {
     isFree: () => !response.writableNeedDrain,
     write: ({ text, version }) => response.write(`id: ${idOf(version)}\ndata: ${text}\n\n`),
@@ -57,12 +66,7 @@ function begin(response: ServerResponse, reply: FastifyReply): void {
   // Those of CORS and of the limits were set before.
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined) response.setHeader(name, value)
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    // Proxies would otherwise wait for more.
-    'x-accel-buffering': 'no',
-  })
+  response.writeHead(200, STREAM_HEADERS)
   response.write(RETRY)
   const heartbeat = setInterval(() => {
     if (!response.writableNeedDrain) response.write(HEARTBEAT)

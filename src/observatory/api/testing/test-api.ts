@@ -140,7 +140,14 @@ function offered(
     recommend: async (pubkey) =>
       pubkey === NOBODY
         ? refused({ code: 'NO_FOLLOWS', text: 'no list of follows of it is stored' })
-        : accepted({ pubkey, follows: 2, follows_with_lists: 1, relays: [], covered: 1 }),
+        : accepted({
+            pubkey,
+            follows: 2,
+            follows_with_lists: 1,
+            relays: [],
+            covered: 1,
+            updated_at: '2027-01-15T08:00:00.000Z',
+          }),
     spamScore: (text) => ({
       probability: text.includes('buy') ? 0.99 : 0.01,
       isSpam: text.includes('buy'),

@@ -99,7 +99,7 @@ class Tiers implements ApiTiers {
     this.#deps = deps
     this.#usage = new UsageCounts(deps.db, deps.clock)
     const { tiers } = deps.settings
-    this.#free = tiers.find(({ name }) => name === FREE_TIER.name) ?? FREE_TIER
+    this.#free = tiers.find(({ priceMsatPerMonth }) => priceMsatPerMonth === 0n) ?? FREE_TIER
     this.#paid = new Map(
       tiers.filter(({ priceMsatPerMonth }) => priceMsatPerMonth > 0n).map((tier) => [tier.name, tier]),
     )

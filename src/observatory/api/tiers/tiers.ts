@@ -7,7 +7,7 @@ export interface Tier {
 }
 
 export interface ApiTierSettings {
-  /** One named `free` replaces `FREE_TIER`; all others cost something. */
+  /** The first that costs nothing is that of keys without a subscription, and replaces `FREE_TIER`. */
   readonly tiers: readonly Tier[]
 }
 

@@ -6,6 +6,8 @@ export interface MemoryDirectory extends RelayDirectory {
   /** What the keeper does with reports: what they say is what the next reader finds. */
   apply(reports: readonly RelayReport[]): void
   entryOf(url: string): DirectoryEntry
+  /** As an operator does; collectors see it when they look. */
+  refuse(url: string, isRefused: boolean): void
   readonly origins: ReadonlyMap<string, RelayOrigin>
 }
 
@@ -20,6 +22,7 @@ export function createMemoryDirectory(): MemoryDirectory {
   return {
     origins,
     entryOf,
+    refuse: (url, isRefused) => void entries.set(url, { ...entryOf(url), isRefused }),
     all: async () => [...entries.values()],
     learn: async (urls, origin) => {
       for (const url of urls) {

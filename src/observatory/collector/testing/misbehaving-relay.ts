@@ -76,6 +76,8 @@ export interface MisbehavingRelay {
   /** Connections that were ever opened. */
   readonly connections: number
   readonly openConnections: number
+  /** Events that hold, each by a key of its own, with which it has misbehaved (`many-keys`). */
+  readonly invented: readonly NostrEvent[]
   /** Takes a new event, and sends it to whoever has subscribed to such. */
   publish(event: NostrEvent): void
   /** Drops all connections; it goes on listening. */
@@ -101,6 +103,7 @@ export async function startMisbehavingRelay(
 
 class TestRelay implements MisbehavingRelay {
   readonly asked: Filter[] = []
+  readonly invented: NostrEvent[] = []
   connections = 0
   port = 0
   readonly #options: MisbehavingRelayOptions
@@ -255,16 +258,24 @@ class TestRelay implements MisbehavingRelay {
   #misbehave(socket: WebSocket, id: string, filters: readonly Filter[]): void {
     const { misbehaviour, spoiledPerAnswer = DEFAULT_SPOILED_PER_ANSWER } = this.#options
     const isPage = filters.some(({ until }) => until !== undefined)
+    const events = this.#answer(filters)
+    for (const text of spoiledMessages(misbehaviour, id, events, spoiledPerAnswer)) socket.send(text)
     // New keys for each page would make a past without an end, and what is meant is many keys.
-    if (misbehaviour !== 'many-keys' || !isPage) {
-      const events = this.#answer(filters)
-      for (const text of spoiledMessages(misbehaviour, id, events, spoiledPerAnswer)) socket.send(text)
-    }
+    if (misbehaviour === 'many-keys' && !isPage) this.#invent(socket, id, spoiledPerAnswer)
     if (misbehaviour === 'garbage') socket.send(Buffer.from([1, 2, 3]), { binary: true })
     if (misbehaviour === 'floods') this.#stream(socket, () => '["NOTICE","and another thing"]')
     if (misbehaviour === 'endless-stream') {
       const [first = eventOfNewKey({})] = this.#answer(filters)
       this.#stream(socket, () => JSON.stringify(['EVENT', id, first]))
+    }
+  }
+
+  #invent(socket: WebSocket, id: string, count: number): void {
+    const nowSeconds = Math.floor(Date.now() / 1_000)
+    for (let n = 0; n < count; n++) {
+      const event = eventOfNewKey({ created_at: nowSeconds - n })
+      this.invented.push(event)
+      say(socket, 'EVENT', id, event)
     }
   }
 
@@ -329,8 +340,6 @@ function spoiledMessages(
       return asEvents(times.map((n) => eventOfNewKey({ created_at: nowSeconds + 86_400 + n })))
     case 'absurd-dates':
       return asEvents(times.map((n) => eventOfNewKey({ created_at: n })))
-    case 'many-keys':
-      return asEvents(times.map((n) => eventOfNewKey({ created_at: nowSeconds - n })))
     default:
       return []
   }

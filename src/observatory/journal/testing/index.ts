@@ -136,6 +136,7 @@ export class TestSink implements DeliverySink {
 export const QUICK = {
   intervalMs: 20,
   rows: 100,
+  reportsMs: 20,
   lookMs: 5,
   timeoutMs: 60_000,
   firstRetryMs: 5,
