@@ -77,11 +77,6 @@ async function untilQuiet(): Promise<FullBody> {
   return answer('24h')
 }
 
-/** Any order will do, as long as both sides have the same. */
-function byText(a: readonly unknown[], b: readonly unknown[]): number {
-  return a.join() < b.join() ? -1 : 1
-}
-
 async function answer(range: RangeName): Promise<FullBody> {
   // The shape is that of the API.
   return (await (await fetch(stoa.httpUrl(`/api/v1/stats/full/${range}`))).json()) as FullBody
