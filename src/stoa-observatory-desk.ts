@@ -87,6 +87,9 @@ export interface ObservatoryDeskDeps {
 /** Relays published in a minute, at most. */
 const MAX_PUBLISHED_PER_MINUTE = 120
 const CHARGE_INTERVAL_MS = 3_600_000
+/** Between two tries to open what needs the database. */
+const FIRST_PAUSE_MS = 1_000
+const MAX_PAUSE_MS = 60_000
 /** How often it is looked whether the job runner has come up. */
 const LOOK_MS = 500
 
@@ -104,6 +107,8 @@ export class ObservatoryDesk {
   /** Takes in what other monitors say; it does not publish. */
   #monitor: Monitor | undefined
   #work: KeepersWork | undefined
+  /** Tiers, monitor or alerts could not be opened when it was tried last. */
+  #hasFailed = false
 
   constructor(deps: ObservatoryDeskDeps) {
     const { shared, office, logger } = deps
@@ -123,7 +128,8 @@ export class ObservatoryDesk {
   }
 
   health(): ComponentHealth {
-    return this.#room.health()
+    const health = this.#room.health()
+    return this.#hasFailed ? { ...health, status: 'degraded', hasAlertsAndTiers: false } : health
   }
 
   /** For `/metrics`. */
@@ -187,13 +193,11 @@ export class ObservatoryDesk {
 
   /** Begins, when the office serves; returns at once. */
   start(policies: MainPolicies): void {
-    const { config, logger } = this.#deps
+    const { config } = this.#deps
     if (config().observatory.feedRelay && this.#collects) this.#feed = this.#openFeed(policies)
     this.#room.start()
     this.#endings.add(() => this.#room.stop())
-    const opening = this.#open().catch((err: unknown) => {
-      if (!this.#stopping.signal.aborted) logger.error({ err }, 'observatory.open_failed')
-    })
+    const opening = this.#openWithPatience()
     this.#endings.add(() => opening)
   }
 
@@ -207,14 +211,36 @@ export class ObservatoryDesk {
     return this.#deps.config().process.roles.includes('collector')
   }
 
-  /** What needs the database, and then what needs the job runner. */
+  /** Until it is open, or this stops: what a moment's fault has kept from opening is not missing until a restart. */
+  async #openWithPatience(): Promise<void> {
+    const { signal } = this.#stopping
+    for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      try {
+        await this.#open()
+        this.#hasFailed = false
+        return
+      } catch (err) {
+        if (signal.aborted) return
+        this.#hasFailed = true
+        this.#deps.logger.error({ err, nextTryMs: pauseMs }, 'observatory.open_failed')
+      }
+      // Aborting is how `stop` ends the pause.
+      await delay(pauseMs, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+
+  /** What needs the database, and then what needs the job runner; what is open already stays so. */
   async #open(): Promise<void> {
-    const { logger } = this.#deps
     const office = this.#office()
     // A database may never come up; whoever stops this does not wait for it.
     const database = await Promise.race([office.opened(), whenAborted(this.#stopping.signal)])
     if (database === undefined) return
-    this.#openTiers(database)
+    if (this.#tiers === undefined) this.#openTiers(database)
+    if (this.#work === undefined) this.#openKeepersWork(database)
+    if (this.#alerts === undefined) await this.#openAlerts(database)
+  }
+
+  #openKeepersWork(database: Database): void {
     this.#monitor = this.#openMonitor(database, () => this.#work?.relays() ?? [])
     this.#endings.add(() => this.#monitor?.stop())
     const work = startKeepersWork({
@@ -222,11 +248,10 @@ export class ObservatoryDesk {
       isKeeper: () => this.#room.isKeeper,
       alerts: () => this.#alerts,
       openMonitor: (relays) => (this.#publishes ? this.#openMonitor(database, relays) : undefined),
-      logger,
+      logger: this.#deps.logger,
     })
     this.#work = work
     this.#endings.add(() => work.stop())
-    await this.#openAlerts(database)
   }
 
   #openTiers({ db }: Database): void {

@@ -214,14 +214,14 @@ async function open({ options, logger, listener, limits, endings }: Opening): Pr
   }
 }
 
-/** Who shares the relays. */
+/** Who shares the relays: the collectors of this region. Each region measures all of them. */
 async function membersOf(
-  { redisUrl, processId }: WatchOptions,
+  { redisUrl, processId, collector: { region } }: WatchOptions,
   bus: Bus,
   endings: Endings,
 ): Promise<CollectorMembers> {
   if (redisUrl === '') return lonelyMembers(processId)
-  const members = await busMembers(bus, processId)
+  const members = await busMembers(bus, processId, { name: `observatory:collectors:${region}` })
   endings.add(() => members.stop())
   return members
 }

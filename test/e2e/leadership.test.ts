@@ -51,6 +51,8 @@ describe.skipIf(noServicesBecause !== undefined)('two processes of role jobs', (
         { name: 'accounts.mail', deadLetters: 0 },
         { name: 'accounts.sweep', schedule: '17 * * * * UTC' },
         { name: 'audit.checkpoint', schedule: '5 0 * * * UTC', nextRunAtMs: expect.any(Number) },
+        { name: 'observatory.webhooks', deadLetters: 0 },
+        { name: 'observatory.notices', deadLetters: 0 },
       ]),
     )
 

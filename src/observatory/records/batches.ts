@@ -11,12 +11,19 @@ const MAX_BYTES_AT_ONCE = 16 * 1024 * 1024
 /** Batches that are removed by one statement. */
 const REMOVED_AT_ONCE = 200
 const MAX_REASON = 500
+/**
+ * A collector whose clock is further ahead of the database's is not believed: what it saw, it saw when it was delivered.
+ * Otherwise events of tomorrow would be of today, and today's windows would be over.
+ */
+const MAX_CLOCK_AHEAD_SECONDS = 60
 
 export interface BatchRow {
   readonly seq: bigint
   readonly region: string
   readonly observations: Buffer
   readonly reports: unknown
+  /** When the database took it, by its own clock, in seconds since 1970. */
+  readonly delivered: number
 }
 
 /** An applied one, of a checkpoint's successors. */
@@ -34,7 +41,8 @@ export interface ReadBatch {
 /** Those that wait to be counted, in order; a smaller number may come to light behind a larger one, and is found then. */
 export async function waitingBatches(db: Db, atMost: number): Promise<readonly BatchRow[]> {
   const { rows } = await sql<BatchRow>`${PREPARED}
-    SELECT seq, region, observations, reports FROM observation_batches WHERE seq IN (
+    SELECT seq, region, observations, reports, extract(epoch FROM delivered_at)::float8 AS delivered
+    FROM observation_batches WHERE seq IN (
       SELECT seq FROM (
         SELECT seq, sum(octet_length(observations)) OVER (ORDER BY seq) - octet_length(observations) AS bytes_before
         FROM (
@@ -53,16 +61,22 @@ export async function appliedBatches(
   atMost: number,
 ): Promise<readonly AppliedRow[]> {
   const { rows } = await sql<AppliedRow>`
-    SELECT applied, seq, region, observations, reports FROM observation_batches
+    SELECT applied, seq, region, observations, reports, extract(epoch FROM delivered_at)::float8 AS delivered
+    FROM observation_batches
     WHERE applied IS NOT NULL AND (applied, seq) > (${behind.applied}::bigint, ${behind.seq}::bigint)
     ORDER BY applied, seq LIMIT ${atMost}`.execute(db)
   return rows
 }
 
 /** @throws RangeError for a row that cannot be what a collector delivered. */
-export function readBatch({ seq, region, observations, reports }: BatchRow): ReadBatch {
+export function readBatch({ seq, region, observations, reports, delivered }: BatchRow): ReadBatch {
   if (!Array.isArray(reports) || !reports.every(isReport)) throw new RangeError('the reports are none')
-  return { seq, region, observations: ObservationBatch.decode(observations), reports }
+  const latestSeconds = Math.ceil(delivered) + MAX_CLOCK_AHEAD_SECONDS
+  const batch = ObservationBatch.decode(observations)
+  for (let row = 0; row < batch.count; row++)
+    if (batch.seenAt[row]! > latestSeconds) batch.seenAt[row] = latestSeconds
+  const held = reports.map((report) => ({ ...report, atSeconds: Math.min(report.atSeconds, latestSeconds) }))
+  return { seq, region, observations: batch, reports: held }
 }
 
 /** `table-sink.ts` writes no others; somebody else may have. */

@@ -334,3 +334,40 @@ function failingOn(language: number): EngineFactory {
     restore: (state, days) => failing(plainEngines.restore(state, days)),
   }
 }
+
+test('a keeper that stops leaves the figures for those who have nothing else to show', async () => {
+  const keeper = await opened()
+  const deliveries = await deliver(0, 10)
+  await expectCounted(keeper, deliveries)
+  const { events } = keeper.snapshot('all')
+  await keeper.stop()
+  expect((await latestSnapshot(database.db, 'all'))?.snapshot.events).toBe(events)
+})
+
+test('a collector whose clock is days ahead cannot make events of tomorrow count', async () => {
+  const engines: EngineFactory = {
+    create: () => new StatisticsEngine(),
+    restore: (state, days) => StatisticsEngine.restore(state, days),
+  }
+  const keeper = await opened({ engine: engines })
+  const nowSeconds = Math.floor(Date.now() / 1_000)
+  const observations = new ObservationBatch()
+  for (const [low, aheadSeconds] of [0, 86_400, 30 * 86_400].entries()) {
+    observations.add({
+      relay: relays[0]!,
+      event: { high: 1, low },
+      author: { high: 2, low },
+      kind: 1,
+      createdAt: nowSeconds + aheadSeconds,
+      seenAt: nowSeconds + aheadSeconds,
+      client: undefined,
+      zapMsat: 0n,
+      isZapSignerChecked: false,
+      language: 0,
+    })
+  }
+  await tableSink(database.db).deliver({ collector: 'ahead', region: 'eu', observations, reports: [] })
+  await vi.waitFor(() => {
+    expect(keeper.snapshot('all')).toMatchObject({ events: 1, coverage: { futureDated: 2 } })
+  }, PATIENCE)
+})

@@ -222,9 +222,10 @@ class TableKeeper implements Keeper {
     this.#wake.abort()
     await this.#running
     if (this.#state === 'keeping' && this.#pending === undefined) {
-      await this.#writeCheckpoint().catch((err: unknown) =>
-        this.#deps.logger.warn({ err }, 'observatory.last_checkpoint_failed'),
-      )
+      // With it goes what is shown until the next keeper has read all of that back.
+      await this.#writeCheckpoint()
+        .then(() => this.#writeSnapshots())
+        .catch((err: unknown) => this.#deps.logger.warn({ err }, 'observatory.last_checkpoint_failed'))
     }
     this.#state = 'stopped'
     this.#kept = undefined

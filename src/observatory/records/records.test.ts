@@ -315,7 +315,7 @@ test('a snapshot is the same behind a text and behind the database, with every m
   await keeper.stop()
   expect(() => decodeSnapshot('{"format":99}')).toThrow(RangeError)
   expect(() => decodeSnapshot('{')).toThrow(RangeError)
-  await sql`INSERT INTO statistics_snapshots VALUES ('all', to_timestamp(9), '{"format": 99}')`.execute(
+  await sql`INSERT INTO statistics_snapshots VALUES ('all', to_timestamp(4000000000), '{"format": 99}')`.execute(
     database.db,
   )
   expect(await latestSnapshot(database.db, 'all')).toBeUndefined()

@@ -3,8 +3,8 @@ import type { Delivery } from '../../delivery.ts'
 import { ObservationBatch } from '../../observation-batch.ts'
 import type { Offence, RelayReport, RelayState } from '../../relay-report.ts'
 
-/** The time at which the clocks of tests stand. */
-export const NOW_SECONDS = 1_800_000_000
+/** The time at which the clocks of tests stand; behind that of any database. */
+export const NOW_SECONDS = 1_790_000_000
 export const RELAY_URLS = Array.from({ length: 12 }, (_, n) => `wss://relay-${n}.example/`)
 const KINDS = [0, 1, 7, 9735, 30023]
 const STATES: readonly RelayState[] = ['connecting', 'live', 'waiting', 'polling']
