@@ -174,9 +174,18 @@ function relaysOf({ config, office, room }: ObservatoryOperatorDeps): Observator
   return {
     list: async (query) => {
       const database = office()?.database()
-      return database === undefined
-        ? NOT_READY
-        : accepted((await listRelays(database.db, query)).map(relayShown))
+      if (database === undefined) return NOT_READY
+      const [listed, current] = await Promise.all([
+        listRelays(database.db, query),
+        room.source.snapshot('24h'),
+      ])
+      // The table is as old as the last snapshot that was written.
+      const eventsOf = new Map(current?.snapshot.relays.map(({ url, events }) => [url, events]))
+      return accepted(
+        listed.map((relay) =>
+          relayShown({ ...relay, events24h: eventsOf.get(relay.url) ?? relay.events24h }),
+        ),
+      )
     },
     add: (url, by) => {
       if (config().observatory.watch !== 'network') return Promise.resolve(refused(OWN_ONLY))

@@ -46,6 +46,15 @@ test('an operator sees the network, leaves a relay alone, exports, and is told w
       }),
     PATIENCE,
   )
+  // The list says what the page says, not what it was when the last snapshot was written.
+  const listed = (await ask('relays')) as readonly { readonly url: string; readonly events24h: number }[]
+  const shown = await fetch(stoa.httpUrl('/api/v1/stats/relays?range=24h'))
+  const counted = (await shown.json()) as readonly { readonly url: string; readonly events: number }[]
+  expect(counted.some(({ events }) => events > 0)).toBe(true)
+  const numbers = counted.map(({ url, events }) => [url, events])
+  expect(Object.fromEntries(listed.map(({ url, events24h }) => [url, events24h]))).toMatchObject(
+    Object.fromEntries(numbers),
+  )
 
   // A relay that is refused is left at once, and stays left; taken back, it is connected to again.
   const [bad = '', ...others] = urls

@@ -1,8 +1,8 @@
-import { lookup } from 'node:dns'
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http'
 import { get as getHttps } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP } from 'node:net'
 import { isHex64 } from '../../nostr/index.ts'
+import { guardedLookup, systemNames } from '../../platform/internet/index.ts'
 
 const TIMEOUT_MS = 10_000
 const MAX_BODY_BYTES = 65_536
@@ -39,7 +39,7 @@ async function request(
   const options: RequestOptions = {
     signal,
     agent: false,
-    lookup: guardedLookup(isAllowedAddress),
+    lookup: guardedLookup(systemNames, isAllowedAddress),
     headers: { accept: 'application/json' },
   }
   const get = url.protocol === 'https:' ? getHttps : getHttp
@@ -63,18 +63,4 @@ async function readBody(response: IncomingMessage): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
-}
-
-/** Looks a name up and refuses it when any of its addresses is not allowed. */
-function guardedLookup(isAllowedAddress: (address: string) => boolean): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? []
-      if (error !== null || first === undefined) callback(error ?? new TypeError('no address'), '')
-      else if (!addresses.every(({ address }) => isAllowedAddress(address)))
-        callback(new TypeError(`${hostname} is not to be asked`), '')
-      else if (options.all === true) callback(null, addresses)
-      else callback(null, first.address, first.family)
-    })
-  }
 }

@@ -1,5 +1,5 @@
 import type { LookupAddress } from 'node:dns'
-import { Resolver } from 'node:dns/promises'
+import { lookup, Resolver } from 'node:dns/promises'
 import { isIPv6, type LookupFunction } from 'node:net'
 import { isPublicAddress } from './public-address.ts'
 
@@ -28,21 +28,36 @@ export function createNameResolver(): ResolveName {
   }
 }
 
+/** As the operating system finds them, with its hosts file. */
+export const systemNames: ResolveName = async (host) =>
+  (await lookup(host, { all: true })).map(({ address }) => address)
+
 /**
  * A `lookup` for sockets that answers with public addresses only. The socket connects to what it answers, so nothing
  * can change between the check and the connection.
+ *
+ * @param isAllowed another rule than that, for tests on one machine.
  */
-export function guardedLookup(resolve: ResolveName): LookupFunction {
+export function guardedLookup(
+  resolve: ResolveName,
+  isAllowed: (address: string) => boolean = isPublicAddress,
+): LookupFunction {
   return (host, options, callback) => {
-    void usableAddresses(host, resolve).then((usable) => tell(usable, options.all === true, callback))
+    void usableAddresses(host, resolve, isAllowed).then((usable) =>
+      tell(usable, options.all === true, callback),
+    )
   }
 }
 
 type Usable = readonly LookupAddress[] | NodeJS.ErrnoException
 
-async function usableAddresses(host: string, resolve: ResolveName): Promise<Usable> {
+async function usableAddresses(
+  host: string,
+  resolve: ResolveName,
+  isAllowed: (address: string) => boolean,
+): Promise<Usable> {
   try {
-    const usable = (await resolve(host)).filter(isPublicAddress).slice(0, MAX_ADDRESSES)
+    const usable = (await resolve(host)).filter(isAllowed).slice(0, MAX_ADDRESSES)
     if (usable.length > 0) return usable.map(withFamily)
     return dnsError(REFUSED_ADDRESS_CODE, `${host} is no public address`)
   } catch (error) {

@@ -4,5 +4,6 @@ export {
   guardedLookup,
   REFUSED_ADDRESS_CODE,
   type ResolveName,
+  systemNames,
 } from './guarded-lookup.ts'
 export { isPublicAddress } from './public-address.ts'
