@@ -497,20 +497,21 @@ describe('over HTTP', () => {
 
   test('above its packets a second a peer is told T05, and above what it may owe T04', async () => {
     const { id, peer } = await joinOverHttp({
-      maxPacketsPerSecond: 50,
+      maxPacketsPerSecond: 10,
       maxInFlight: 1_000,
-      maxReceivable: 60n,
+      maxReceivable: 15n,
     })
+    // So far above the rate that it stays a flood on a machine that needs seconds for it.
     const startedMs = Date.now()
     const flood = Array.from({ length: 500 }, () => peer.pay(preparePaying('test.node.shop', { amount: 1n })))
     const { fulfill = 0, T04 = 0, ...others } = countCodes(await Promise.all(flood))
     const seconds = (Date.now() - startedMs) / 1_000
     // Two seconds' worth at once, and what time gives back.
-    expect(fulfill).toBe(60)
-    expect(fulfill + T04).toBeGreaterThanOrEqual(100)
-    expect(fulfill + T04).toBeLessThanOrEqual(101 + seconds * 50)
+    expect(fulfill).toBe(15)
+    expect(fulfill + T04).toBeGreaterThanOrEqual(20)
+    expect(fulfill + T04).toBeLessThanOrEqual(21 + seconds * 10)
     expect(others).toEqual({ T05: 500 - fulfill - T04 })
-    expect(await balanceOf(`assets/peer/${id}`)).toBe(60n)
+    expect(await balanceOf(`assets/peer/${id}`)).toBe(15n)
   })
 
   test('who shows a token of nobody, of a peer over BTP, of a closed peer or none is told 401', async () => {

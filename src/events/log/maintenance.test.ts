@@ -40,14 +40,14 @@ test.each(['inline', 'worker'] as const)(
     renameSync(back, away)
     const big = testEvent({ content: 'x'.repeat(60_000) })
     expect(await put(store, [big, ...notes.slice(30)])).not.toContain('failed')
-    await vi.waitFor(() => expect(board.named('store.maintenance_failed')).not.toEqual([]), 5_000)
+    await vi.waitFor(() => expect(board.named('store.maintenance_failed')).not.toEqual([]), 30_000)
     expect(board.named('store.maintenance_failed')[0]?.facts).toMatchObject({
       reason: expect.stringContaining('ENOENT'),
       retryInMs: 1_000,
     })
     expect(await ids(store)).toEqual(idsOf([...notes, big]))
     renameSync(away, back)
-    await vi.waitFor(() => expect(board.named('store.segment_sealed')).not.toEqual([]), 10_000)
+    await vi.waitFor(() => expect(board.named('store.segment_sealed')).not.toEqual([]), 30_000)
     await store.close()
     const { store: again, board: quiet } = await open({})
     expect(await ids(again)).toEqual(idsOf([...notes, big]))
@@ -61,7 +61,7 @@ test('a store that is closed while it waits to try again does not try again', as
   await put(store, notes.slice(0, 10))
   renameSync(join(folder, '000001.log'), join(folder, 'away'))
   await put(store, notes.slice(10))
-  await vi.waitFor(() => expect(board.named('store.maintenance_failed')).not.toEqual([]), 5_000)
+  await vi.waitFor(() => expect(board.named('store.maintenance_failed')).not.toEqual([]), 30_000)
   await store.close()
   const told = board.notices.length
   await delay(1_200)
