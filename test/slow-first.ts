@@ -7,12 +7,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** By what they take on two cores, the slowest first. */
 const SLOW = [
   'test/e2e/conformance.test.ts',
-  'src/observatory/alerts/alerts.test.ts',
-  'test/web/',
   'test/e2e/observatory-',
+  'test/web/',
   'src/observatory/records/crash.test.ts',
-  'test/e2e/interledger-',
-  'test/e2e/crash.test.ts',
+  'test/e2e/',
+  'src/platform/jobs/jobs.test.ts',
+  'src/platform/database/embedded/',
+  'src/interledger/node/payments.test.ts',
+  'src/observatory/alerts/',
+  'src/settlement/',
 ]
 
 export default class SlowFirst extends BaseSequencer {

@@ -2,7 +2,8 @@
 import type { ControlledRelay, RelayControl } from './kit/control.ts'
 import { type RelayInfo, readRelayInfo } from './kit/nip11.ts'
 import type { Result } from './kit/report.ts'
-import type { Row, Section } from './kit/row.ts'
+import type { Need, Row, Section } from './kit/row.ts'
+import { SharedRelays } from './kit/shared-relays.ts'
 import { Trial, type TrialOptions } from './kit/trial.ts'
 import { RowFailure, RowSkip } from './kit/verdict.ts'
 
@@ -30,8 +31,12 @@ interface Job {
 export async function runRows(sections: readonly Section[], setup: RunnerSetup): Promise<Result[]> {
   const jobs = sections.flatMap((section) => section.rows.map((row) => ({ section, row })))
   const results = new Map<string, Result>()
+  const relays = new SharedRelays(
+    jobs.map(({ row }) => row),
+    setup.control,
+  )
   const finish = async (job: Job) => {
-    const result = await runJob(job, setup)
+    const result = await runJob(job, setup, relays)
     results.set(job.row.id, result)
     setup.onResult(result)
   }
@@ -56,12 +61,12 @@ async function runPool(jobs: readonly Job[], width: number, run: (job: Job) => P
   await Promise.all(Array.from({ length: width }, work))
 }
 
-async function runJob({ section, row }: Job, setup: RunnerSetup): Promise<Result> {
+async function runJob({ section, row }: Job, setup: RunnerSetup, relays: SharedRelays): Promise<Result> {
   const startedAtMs = Date.now()
   const base = { id: row.id, section: section.number, level: row.level, claim: row.claim }
   const trials: Trial[] = []
   try {
-    await runRow(row, setup, trials)
+    await runRow(row, setup, { relays, trials })
     return { ...base, outcome: 'pass', notes: notesOf(trials), tookMs: Date.now() - startedAtMs }
   } catch (error) {
     const outcome = error instanceof RowSkip ? 'skip' : 'fail'
@@ -71,10 +76,19 @@ async function runJob({ section, row }: Job, setup: RunnerSetup): Promise<Result
   }
 }
 
-async function runRow(row: Row, setup: RunnerSetup, trials: Trial[]): Promise<void> {
-  if (row.isSlow && !setup.options.isSlow) throw new RowSkip('takes minutes; run it with --slow')
-  const relay = await relayFor(row, setup)
+interface RowPlace {
+  readonly relays: SharedRelays
+  /** Gets what the row has in hand, for the report. */
+  readonly trials: Trial[]
+}
+
+async function runRow(row: Row, setup: RunnerSetup, { relays, trials }: RowPlace): Promise<void> {
+  const need = needOf(row, setup)
+  let relay: ControlledRelay | undefined
   try {
+    if (row.isSlow && !setup.options.isSlow) throw new RowSkip('takes minutes; run it with --slow')
+    relay = need && (await relays.start(need))
+    if (need !== undefined && relay === undefined) throw new RowSkip(`run it against a relay ${need.relay}`)
     const url = relay?.url ?? setup.url
     const info = relay === undefined ? setup.info : await readRelayInfo(url)
     const relayUrl = relay === undefined ? setup.relayUrl : url
@@ -82,33 +96,36 @@ async function runRow(row: Row, setup: RunnerSetup, trials: Trial[]): Promise<vo
     trials.push(trial)
     await runTrial(row, trial)
   } finally {
-    await relay?.stop()
+    await relays.leave(row, relay)
   }
 }
 
 async function runTrial(row: Row, trial: Trial): Promise<void> {
   try {
-    await withinTime(row.run(trial), row.timeoutMs ?? ROW_TIMEOUT_MS)
+    await withinTime(row.run(trial), trial, row.timeoutMs ?? ROW_TIMEOUT_MS)
   } finally {
     await trial.end()
   }
 }
 
-/** The relay that the row needs: the one under test (undefined) or one started for it; skips when neither will do. */
-async function relayFor(row: Row, setup: RunnerSetup): Promise<ControlledRelay | undefined> {
-  const { needs } = row
-  const { pingTimeoutMs, adminKey, isSlow } = setup.options
+/** What the relay under test is not; undefined when the row can run on it. */
+function needOf({ needs }: Row, { info, options }: RunnerSetup): Need | undefined {
+  const { pingTimeoutMs, adminKey, isSlow } = options
   const known = { pingTimeoutMs, isSlow, hasAdminKey: adminKey !== undefined }
-  if (needs === undefined || needs.isShown(setup.info, known)) return undefined
-  const relay = await setup.control?.startWith(needs.settings)
-  if (relay === undefined) throw new RowSkip(`run it against a relay ${needs.relay}`)
-  return relay
+  return needs?.isShown(info, known) === false ? needs : undefined
 }
 
-function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {
+/** Gives the row its time. What it takes to start relays for it is the judge's, not the relay's. */
+function withinTime(work: Promise<void>, trial: Trial, timeoutMs: number): Promise<void> {
+  const beganAtMs = performance.now()
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<void>((_, reject) => {
-    timer = setTimeout(() => reject(new RowFailure(`the row did not end within ${timeoutMs} ms`)), timeoutMs)
+    const look = (): void => {
+      const leftMs = timeoutMs + trial.preparationMs() - (performance.now() - beganAtMs)
+      if (leftMs > 0) timer = setTimeout(look, leftMs)
+      else reject(new RowFailure(`the row did not end within ${timeoutMs} ms`))
+    }
+    look()
   })
   // The loser of the race may still reject later, when its connections are ended: that is no news.
   work.catch(() => {})

@@ -1,10 +1,16 @@
 /** The whole conformance suite against the real program, with every relay it asks for. */
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
-import { afterEach, describe, expect, test } from 'vitest'
-import { noServerBecause, startPostgres } from '../../src/events/postgres/testing/index.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import {
+  noServerBecause,
+  type PostgresServer,
+  startPostgres,
+} from '../../src/events/postgres/testing/index.ts'
+import { migrate, readMigrations } from '../../src/platform/database/index.ts'
 import { allSections, printReport, type Report, runConformance } from '../conformance/index.ts'
-import { type ControlOptions, canBreakStorage, createStoaControl } from './stoa-control.ts'
+import { freshKey } from '../conformance/kit/keys.ts'
+import { type ControlOptions, canBreakStorage, createStoaControl, makeOwner } from './stoa-control.ts'
 import { Stage } from './stoa-process.ts'
 
 const RUN = { timeout: 600_000 }
@@ -19,36 +25,40 @@ const SKIPPED: Readonly<Record<string, string>> = {
   ...(canBreakStorage ? {} : { 'O-08': 'there is no prlimit on this machine' }),
 }
 
+const TEMPLATE = 'template_stoa'
+
 const stage = new Stage()
-afterEach(({ task }) => stage.end({ hasFailed: task.result?.state === 'fail' }))
+/** One for all relays that need a database. Without it each starts its own, which is most of what a run then takes. */
+let server: PostgresServer | undefined
+/** Names of the databases that a run has made. */
+const made: string[] = []
+beforeAll(async () => {
+  if (noServerBecause !== undefined) return
+  server = await startPostgres()
+  await runOn(server, `CREATE DATABASE ${TEMPLATE}`)
+  await migrate(urlOf(server, TEMPLATE), readMigrations())
+})
+afterEach(async ({ task }) => {
+  await stage.end({ hasFailed: task.result?.state === 'fail' })
+  for (const name of made.splice(0))
+    if (server !== undefined) await runOn(server, `DROP DATABASE ${name} WITH (FORCE)`)
+})
+afterAll(() => server?.stop())
 
 describe.each([{ threads: 1 }, { threads: 2 }])(
   'on the log store, with $threads thread(s)',
   ({ threads }) => {
     test('every row of the conformance suite holds, but for those that say nothing about Stoa', RUN, () =>
-      judge({ threads }, SKIPPED),
+      judge({ threads, officeDatabase: server && freshDatabase }, SKIPPED),
     )
   },
 )
 
 describe.skipIf(noServerBecause !== undefined)('on PostgreSQL', () => {
-  test(
-    'every row of the conformance suite holds, but for those that say nothing about Stoa',
-    RUN,
-    async () => {
-      const server = await startPostgres()
-      try {
-        const place = async () => ({
-          STOA_STORE__ENGINE: 'postgres',
-          STOA_DATABASE__URL: await freshDatabase(server.url),
-        })
-        await judge({ threads: 1, place }, { ...SKIPPED, 'O-08': 'it is not this process that writes' })
-      } finally {
-        await stage.end()
-        await server.stop()
-      }
-    },
-  )
+  test('every row of the conformance suite holds, but for those that say nothing about Stoa', RUN, () => {
+    const place = async () => ({ STOA_STORE__ENGINE: 'postgres', STOA_DATABASE__URL: await freshDatabase() })
+    return judge({ threads: 1, place }, { ...SKIPPED, 'O-08': 'it is not this process that writes' })
+  })
 })
 
 if (noServerBecause !== undefined)
@@ -57,23 +67,42 @@ if (noServerBecause !== undefined)
 /** Runs the suite against a relay of this kind. */
 async function judge(options: ControlOptions, skipped: Readonly<Record<string, string>>): Promise<void> {
   const env = (await options.place?.()) ?? {}
-  const { url } = await stage.start({ threads: options.threads, hasOffice: true, env })
-  const control = createStoaControl(stage, options)
-  const report = await runConformance({ url, control, answerMs: ANSWER_TIMEOUT_MS })
+  const stoa = await stage.start({ threads: options.threads, hasOffice: true, env })
+  const owner = freshKey()
+  await makeOwner(stoa, owner.pubkey)
+  const report = await runConformance({
+    url: stoa.url,
+    control: createStoaControl(stage, options),
+    adminSecret: owner.secret,
+    answerMs: ANSWER_TIMEOUT_MS,
+  })
   if (report.failed > 0) console.error(printFailures(report))
   expect(idsOf(report, 'fail')).toEqual([])
   expect(idsOf(report, 'skip')).toEqual(Object.keys(skipped).toSorted())
   expect(report.passed).toBe(rowCount() - Object.keys(skipped).length)
 }
 
-/** A database of its own for each relay. */
-async function freshDatabase(serverUrl: string): Promise<string> {
+/** A database of its own for each relay, migrated already. */
+async function freshDatabase(): Promise<string> {
+  if (server === undefined) throw new Error('there is no server to make a database on')
   const name = `relay_${randomUUID().replaceAll('-', '')}`
-  const client = new Client(serverUrl)
+  await runOn(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`)
+  made.push(name)
+  return urlOf(server, name)
+}
+
+function urlOf({ url }: PostgresServer, database: string): string {
+  return url.replace('/postgres?', `/${database}?`)
+}
+
+async function runOn({ url }: PostgresServer, sql: string): Promise<void> {
+  const client = new Client(url)
   await client.connect()
-  await client.query(`CREATE DATABASE ${name}`)
-  await client.end()
-  return serverUrl.replace('/postgres?', `/${name}?`)
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
 }
 
 function rowCount(): number {

@@ -27,24 +27,36 @@ export interface ControlOptions {
   readonly threads: number
   /** Settings of each relay that say where it keeps its events; in files of its own folder when absent. */
   readonly place?: () => Promise<StoaEnvironment>
+  /** The database of each relay that somebody manages; when absent it starts one of its own, which takes seconds. */
+  readonly officeDatabase?: (() => Promise<string>) | undefined
 }
 
-export function createStoaControl(stage: Stage, { threads, place }: ControlOptions): RelayControl {
+export function createStoaControl(
+  stage: Stage,
+  { threads, place, officeDatabase }: ControlOptions,
+): RelayControl {
   return {
     startWith: async (settings) => {
       const configFile = join(stage.folder(), 'stoa.toml')
       writeFileSync(configFile, tomlFor(settings))
       // Whoever has power here is known by the database, which a relay alone does not have.
-      const hasOffice = settings.adminPubkeys !== undefined || place !== undefined
-      const env = (await place?.()) ?? {}
+      const isManaged = settings.adminPubkeys !== undefined
+      const hasOffice = isManaged || place !== undefined
+      const database = isManaged && place === undefined ? await officeDatabase?.() : undefined
+      const env = (await place?.()) ?? (database === undefined ? {} : { STOA_DATABASE__URL: database })
       const options = { configFile, threads, hasOffice, env }
       const first = await stage.start(options)
       if (hasOffice) await untilOfficeIsOpen(first)
-      for (const pubkey of settings.adminPubkeys ?? [])
-        await admin(stage, first, ['staff', 'grant', 'owner', pubkey])
+      for (const pubkey of settings.adminPubkeys ?? []) await makeOwner(first, pubkey)
       return controlledRelay(stage, { options, settings, first })
     },
   }
+}
+
+/** Gives a key all power over a relay with an office; by its socket, since each run of the command takes a second. */
+export async function makeOwner(stoa: StoaProcess, pubkey: string): Promise<void> {
+  await untilOfficeIsOpen(stoa)
+  await postToAdmin(stoa, 'staff/grant', { pubkey, role: 'owner' })
 }
 
 interface Started {
@@ -120,8 +132,11 @@ function postToAdmin(
       headers: { 'content-type': 'application/json' },
     }
     const sent = request(options, (response) => {
-      // One JSON object, as the API describes it.
-      json(response).then((answer) => resolve(answer as Readonly<Record<string, unknown>>), reject)
+      json(response).then((answer) => {
+        // One JSON object, as the API describes it.
+        if (response.statusCode === 200) resolve(answer as Readonly<Record<string, unknown>>)
+        else reject(new Error(`${path} was answered ${response.statusCode}: ${JSON.stringify(answer)}`))
+      }, reject)
     })
     sent.on('error', reject)
     sent.end(JSON.stringify(body))

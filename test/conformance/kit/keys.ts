@@ -1,4 +1,5 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
+import { xOnlyPointFromScalar } from 'tiny-secp256k1'
 
 export interface Key {
   readonly secret: Uint8Array
@@ -8,7 +9,7 @@ export interface Key {
 
 /** @param secret 32 bytes. */
 export function keyFromSecret(secret: Uint8Array): Key {
-  return { secret, pubkey: Buffer.from(schnorr.getPublicKey(secret)).toString('hex') }
+  return { secret, pubkey: Buffer.from(xOnlyPointFromScalar(secret)).toString('hex') }
 }
 
 /** A key that nobody used before: rows never share an author. */

@@ -17,6 +17,7 @@ export const isManaged: Need = {
   relay: 'that the suite may manage (--admin-key, or a RelayControl with adminPubkeys)',
   isShown: (info, { hasAdminKey }) => !info.nips.has(86) || hasAdminKey,
   settings: { adminPubkeys: [suiteAdmin.pubkey] },
+  isShared: true,
 }
 
 /** As `isManaged`, but always a relay of the row's own: what it changes would disturb others. */
@@ -24,6 +25,7 @@ export const isManagedAlone: Need = {
   ...isManaged,
   relay: 'that the suite may start and manage (a RelayControl with adminPubkeys)',
   isShown: (info) => !info.nips.has(86),
+  isShared: false,
 }
 
 export function adminOf(t: Trial): Key {

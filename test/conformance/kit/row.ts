@@ -14,7 +14,7 @@ export interface Row {
   /** Returns when the claim holds; fails or skips otherwise (see verdict.ts). */
   readonly run: (t: Trial) => Promise<void>
   readonly needs?: Need
-  /** Longest running time; a minute when absent. */
+  /** Longest running time, without the start of relays that the row asks for; a minute when absent. */
   readonly timeoutMs?: number
   /** Runs after all others, with no row beside it: it loads the relay, or may bring a fragile one down. */
   readonly isAlone?: boolean
@@ -30,6 +30,8 @@ export interface Need {
   readonly isShown: (info: RelayInfo, known: KnownByCaller) => boolean
   /** What to start with, when the relay's own tests hand in a `RelayControl`. */
   readonly settings: RelaySettings
+  /** The rows that name this very need may have one relay between them: what each does, the others do not notice. */
+  readonly isShared?: boolean
 }
 
 /** What NIP-11 does not tell and the caller may. */

@@ -53,6 +53,9 @@ export class Trial {
   readonly #control: RelayControl | undefined
   readonly #closers: (() => unknown)[] = []
   #connections = 0
+  /** When relays began to be started, of those that are not there yet. */
+  readonly #startsUnderWay = new Set<number>()
+  #startedMs = 0
 
   constructor(setup: TrialSetup) {
     this.url = setup.url
@@ -111,7 +114,7 @@ export class Trial {
 
   /** As `start`, for rows that have something to say without it. */
   async startIfPossible(settings: RelaySettings): Promise<ControlledRelay | undefined> {
-    const relay = await this.#control?.startWith(settings)
+    const relay = await this.#timed(async () => this.#control?.startWith(settings))
     if (relay !== undefined) this.#closers.push(() => relay.stop())
     return relay
   }
@@ -134,6 +137,23 @@ export class Trial {
   /** Something worth reading beside a pass. */
   note(text: string): void {
     this.notes.push(text)
+  }
+
+  /** Milliseconds that it took to start relays for the row so far, which say nothing about how any of them answers. */
+  preparationMs(): number {
+    const underWay = [...this.#startsUnderWay].map((beganAtMs) => performance.now() - beganAtMs)
+    return this.#startedMs + Math.max(0, ...underWay)
+  }
+
+  async #timed<T>(start: () => Promise<T>): Promise<T> {
+    const beganAtMs = performance.now()
+    this.#startsUnderWay.add(beganAtMs)
+    try {
+      return await start()
+    } finally {
+      this.#startsUnderWay.delete(beganAtMs)
+      this.#startedMs += performance.now() - beganAtMs
+    }
   }
 
   /** Ends every connection and every relay that the row opened. */

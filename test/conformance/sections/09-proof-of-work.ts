@@ -17,6 +17,7 @@ const asksForWork: Need = {
     return bits > 0 && bits <= MAX_MINED_BITS
   },
   settings: { minPowDifficulty: 10 },
+  isShared: true,
 }
 
 export const rows: readonly Row[] = [

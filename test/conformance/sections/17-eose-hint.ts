@@ -1,17 +1,17 @@
 import type { Answer, Client } from '../kit/client.ts'
 import { idsOf } from '../kit/event.ts'
-import type { RelayInfo } from '../kit/nip11.ts'
-import type { Row } from '../kit/row.ts'
+import type { Need, Row } from '../kit/row.ts'
 import type { Trial } from '../kit/trial.ts'
 import { check, checkSame, fail, skip } from '../kit/verdict.ts'
 
 /** Small enough that a row can store more than the relay sends at once. */
 const SMALL_LIMIT = 60
 
-const WITH_HINTS = {
+const WITH_HINTS: Need = {
   relay: 'with NIP-67',
-  isShown: (info: RelayInfo) => info.nips.has(67),
+  isShown: (info) => info.nips.has(67),
   settings: { eoseHint: true },
+  isShared: true,
 }
 
 export const rows: readonly Row[] = [

@@ -23,11 +23,12 @@ const PUBLISH_MS = 10_000
 /** A member, by the levels of section 24. */
 const MEMBER = 2
 
-/** A relay of the row's own, where the suite may invite and only members write. */
+/** A relay for these rows alone, where the suite may invite and only members write. */
 const forMembers: Need = {
   relay: 'for members only, on which the suite may invite others (a RelayControl)',
   isShown: (info) => !info.nips.has(43),
   settings: { ...isManagedAlone.settings, minimumLevels: { write: MEMBER } },
+  isShared: true,
 }
 
 export const rows: readonly Row[] = [
