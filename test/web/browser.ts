@@ -30,10 +30,12 @@ export interface Visit {
   leave(): Promise<void>
 }
 
+/** @param prepare is done before the page is loaded. */
 export async function visit(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
+  prepare: (page: Page) => Promise<void> = async () => {},
 ): Promise<Visit> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
@@ -54,6 +56,8 @@ export async function visit(
       complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`))
+  await prepare(page)
   await page.goto(url)
   return { page, foreign, complaints, leave: () => context.close() }
 }

@@ -127,6 +127,7 @@ export function coverageAt(nowMs: number): CoverageBody {
     first_seen: iso(nowMs - 200 * DAY_MS),
     last_seen: iso(nowMs - 900),
     future_dated: 312,
+    too_old: 0,
     absurdly_dated: 41,
     repeated: 18_204_113,
     source: 'engine',

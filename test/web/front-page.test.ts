@@ -28,7 +28,7 @@ describe.skipIf(noChromiumBecause !== undefined)('the front page', () => {
   })
   beforeEach(async () => {
     for (const { leave } of visits.splice(0)) await leave()
-    Object.assign(server, { state: 'well', brand: BRAND, hasStream: true })
+    Object.assign(server, { state: 'well', brand: BRAND })
     server.asked.length = 0
   })
   afterAll(async () => {
@@ -307,41 +307,6 @@ describe.skipIf(noChromiumBecause !== undefined)('the front page', () => {
     expect(await page.evaluate<number>('window.shift')).toBeLessThan(0.1)
   })
 
-  test('where the stream is closed, the page asks by itself and says so', async () => {
-    server.hasStream = false
-    const { page } = await open()
-    await settled(page)
-    await page.getByText('Every 30 s').waitFor()
-    expect(await tile(page, 'relays').textContent()).toBe('214')
-  })
-
-  test('a Stoa that has seen nothing yet says what happens', async () => {
-    server.state = 'empty'
-    const { page, complaints } = await open()
-    await page.getByText('The doors have just opened').waitFor()
-    expect(await page.locator('main').textContent()).toContain('12 of 240 relays are connected;')
-    expect(await tile(page, 'latency').textContent()).toBe('–')
-    expect(complaints).toEqual([])
-    await takePicture(page, 'empty')
-  })
-
-  test('where this relay alone is watched the page says so, and how to have all of Nostr counted', async () => {
-    Object.assign(server, { state: 'empty', brand: { ...BRAND, watch: 'own' } })
-    const { page } = await open()
-    await page.getByText('The doors have just opened').waitFor()
-    const text = (await page.locator('main').textContent()) ?? ''
-    expect(text).toContain('counted at this relay alone')
-    expect(text).toContain('observatory.watch = "network"')
-    expect(text).not.toContain('relays are connected')
-  })
-
-  test('where nothing is watched the page says so instead of waiting', async () => {
-    Object.assign(server, { state: 'not-ready', brand: { ...BRAND, watch: 'off' } })
-    const { page } = await open()
-    await page.getByText('Nothing is watched here').waitFor()
-    expect(await page.getByRole('alert').count()).toBe(0)
-  })
-
   test('operators and programs find their ways in at the foot of the page', async () => {
     const { page } = await open()
     const links = page.getByRole('navigation', { name: 'For operators and programs' }).getByRole('link')
@@ -350,50 +315,5 @@ describe.skipIf(noChromiumBecause !== undefined)('the front page', () => {
       '/health',
       '/metrics',
     ])
-  })
-
-  test('who asks too much is told how long to wait', async () => {
-    server.state = 'limited'
-    const { page } = await open()
-    const notice = page.getByRole('alert')
-    await notice.waitFor()
-    expect(await notice.textContent()).toMatch(/Too many questions.*goes on by itself in 1:1\d$/)
-    expect(await notice.getByRole('button').count()).toBe(0)
-    await takePicture(page, 'limited')
-  })
-
-  test('figures that are shown stay when the server fails, and trying again brings new ones', async () => {
-    server.state = 'broken'
-    const { page } = await open()
-    await page.getByText('The server could not answer', { exact: true }).waitFor()
-    await takePicture(page, 'broken')
-    server.state = 'well'
-    await page.getByRole('button', { name: 'Try again' }).click()
-    await settled(page)
-    expect(await page.getByRole('alert').count()).toBe(0)
-    server.state = 'broken'
-    await page.getByRole('link', { name: 'the last 30 days' }).click()
-    await page.getByRole('alert').waitFor()
-    expect(await tile(page, 'relays').textContent()).toBe('214')
-  })
-
-  test('a program that has no figures yet is asked again when it said', async () => {
-    server.state = 'not-ready'
-    const { page } = await open()
-    await page.getByText('The observatory is not ready yet').waitFor()
-    server.state = 'well'
-    await settled(page)
-  })
-
-  test('without a network the page says so, and goes on when there is one', async () => {
-    const { page } = await open()
-    await settled(page)
-    await page.context().setOffline(true)
-    await page.getByText('Offline').waitFor()
-    await page.getByRole('link', { name: 'the last 7 days' }).click()
-    await page.getByText('The server cannot be reached').waitFor()
-    await page.context().setOffline(false)
-    await page.getByText('over the last 7 days').first().waitFor()
-    expect(await page.getByRole('alert').count()).toBe(0)
   })
 })

@@ -6,8 +6,9 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { addSite } from '../../src/observatory/site/index.ts'
 import type { BrandBody, LiveMessage, OverviewBody, RangeName } from '../../web/src/api/bodies.ts'
 import { BRAND, emptyAt, fullAt, overviewAt, recommendationsFor, relayPageAt } from './fixtures.ts'
+import { hostileAt, hostileRelayPageAt } from './hostile.ts'
 
-export type ApiState = 'well' | 'empty' | 'limited' | 'broken' | 'not-ready' | 'slow'
+export type ApiState = 'well' | 'empty' | 'hostile' | 'limited' | 'broken' | 'not-ready' | 'slow'
 
 export interface PageServer {
   readonly url: string
@@ -16,6 +17,10 @@ export interface PageServer {
   state: ApiState
   brand: BrandBody
   hasStream: boolean
+  /** How long figures have stood still. */
+  ageMs: number
+  /** The database does not answer: figures are there, what is recorded of a relay is not. */
+  hasRecords: boolean
   /** To everybody who listens. */
   push(message: LiveMessage): void
   pushOverview(range: RangeName, changes: Partial<OverviewBody>): void
@@ -49,6 +54,8 @@ export async function startPageServer(): Promise<PageServer> {
     state: 'well',
     brand: BRAND,
     hasStream: true,
+    ageMs: 0,
+    hasRecords: true,
     push(message) {
       for (const [stream, range] of streams) {
         if (range === message.range) stream.write(`data: ${JSON.stringify(message)}\n\n`)
@@ -102,8 +109,10 @@ function addApi(
       stats.get<RangeQuery>(
         '/relays/:relay',
         async ({ params: { relay }, query: { range = '24h' } }, reply) => {
-          const page = relayPageAt(Date.now(), range, relay)
+          const page = relayBody(range, relay)
           const message = 'No relay of that address is known; addresses are written as wss://relay.example.'
+          if (page !== undefined && !server().hasRecords)
+            return { ...page, records_missing: true, history: [], logs: [], monitors: [] }
           return page ?? reply.code(404).send({ error: { code: 'NOT_FOUND', message } })
         },
       )
@@ -120,5 +129,11 @@ function addApi(
     { prefix: '/api/v1/stats' },
   )
 
-  const fullBody = (range: RangeName) => (server().state === 'empty' ? emptyAt : fullAt)(Date.now(), range)
+  const nowMs = () => Date.now() - server().ageMs
+  const relayBody = (range: RangeName, relay: string) =>
+    (server().state === 'hostile' ? hostileRelayPageAt : relayPageAt)(nowMs(), range, relay)
+  const fullBody = (range: RangeName) => {
+    const { state } = server()
+    return (state === 'empty' ? emptyAt : state === 'hostile' ? hostileAt : fullAt)(nowMs(), range)
+  }
 }

@@ -24,6 +24,8 @@ export interface CoverageBody {
   readonly last_seen: string | null
   readonly future_dated: number
   readonly absurdly_dated: number
+  /** Dated so long ago that nobody can tell any more whether they were counted. */
+  readonly too_old: number
   readonly repeated: number
   /** Where these figures were read: the engine itself (at most a second old), the shared cache, or the last snapshot. */
   readonly source: 'engine' | 'cache' | 'database'

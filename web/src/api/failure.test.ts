@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failureOf } from './failure.ts'
+import { askAgainMs, failureOf } from './failure.ts'
 
 const nowMs = Date.UTC(2026, 10, 21, 12)
 const answer = { retryAfter: null, message: undefined, nowMs }
@@ -27,4 +27,12 @@ test('a fault keeps the words of the server', () => {
   })
   expect(failureOf({ ...answer, status: 404 }).kind).toBe('not-found')
   expect(failureOf({ ...answer, status: 503 })).toEqual({ kind: 'not-ready', retryAtMs: nowMs + 5000 })
+})
+
+test('what failed is asked again when the server said, or soon; what is not there is not', () => {
+  expect(askAgainMs({ kind: 'limited', retryAtMs: nowMs + 90_000 }, nowMs)).toBe(90_000)
+  expect(askAgainMs({ kind: 'not-ready', retryAtMs: nowMs - 5 }, nowMs)).toBe(1000)
+  expect(askAgainMs({ kind: 'offline' }, nowMs)).toBe(10_000)
+  expect(askAgainMs({ kind: 'failed', status: 500, message: '' }, nowMs)).toBe(10_000)
+  expect(askAgainMs({ kind: 'not-found', message: '' }, nowMs)).toBeUndefined()
 })

@@ -13,6 +13,15 @@ const NOT_READY_MS = 5_000
 /** However long a server says: whoever waits longer reloads the page. */
 const MAX_WAIT_MS = 3_600_000
 
+/** After a question that had no answer, where the server does not say when. */
+const AGAIN_MS = 10_000
+
+/** After how many milliseconds the same is asked again; undefined where that is of no use. */
+export function askAgainMs(failure: Failure, nowMs: number): number | undefined {
+  if (failure.kind === 'not-found') return undefined
+  return 'retryAtMs' in failure ? Math.max(1000, failure.retryAtMs - nowMs) : AGAIN_MS
+}
+
 export interface Answer {
   readonly status: number
   readonly retryAfter: string | null

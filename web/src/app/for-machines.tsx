@@ -8,7 +8,8 @@ interface ForMachinesProps {
 }
 
 export function ForMachines({ range, coverage }: ForMachinesProps) {
-  const { first_seen, repeated, future_dated, absurdly_dated, relays_known, relays_candidate } = coverage
+  const { first_seen, repeated, future_dated, absurdly_dated, too_old, relays_known, relays_candidate } =
+    coverage
   return (
     <>
       <p>
@@ -34,9 +35,9 @@ export function ForMachines({ range, coverage }: ForMachinesProps) {
           <dd>{count(repeated)}</dd>
         </div>
         <div>
-          <dt>Dated ahead, or before Nostr</dt>
+          <dt>Dated ahead, before Nostr, or too old to tell repeats</dt>
           <dd>
-            {count(future_dated)}, {count(absurdly_dated)}
+            {count(future_dated)}, {count(absurdly_dated)}, {count(too_old)}
           </dd>
         </div>
       </dl>

@@ -8,10 +8,11 @@ import { Languages } from '../figures/languages.tsx'
 import { People } from '../figures/people.tsx'
 import { Provenance } from '../figures/provenance.tsx'
 import { Retention } from '../figures/retention.tsx'
+import { StandstillNotice } from '../figures/standstill.tsx'
 import { Tiles, TilesSkeleton } from '../figures/tiles.tsx'
 import { Zaps } from '../figures/zaps.tsx'
 import { failure } from '../live/connection.ts'
-import { activity, full, isChanging, overview, tryAgain } from '../live/figures.ts'
+import { activity, areStale, full, isChanging, overview, tryAgain } from '../live/figures.ts'
 import { Recommendations } from '../recommendations/recommendations.tsx'
 import { RelayTable } from '../relays/relay-table.tsx'
 import { TopRelays } from '../relays/top-relays.tsx'
@@ -42,6 +43,9 @@ export function FrontPage() {
       </header>
       {failure.value !== undefined && brand.value.watch !== 'off' && (
         <FailureNotice failure={failure.value} onRetry={tryAgain} />
+      )}
+      {areStale.value && shown !== undefined && failure.value === undefined && (
+        <StandstillNotice at={shown.updated_at} />
       )}
       <div
         class={`figures${isChanging.value ? ' is-changing' : ''}`}

@@ -12,5 +12,7 @@ test('anything else is nowhere', () => {
   expect(readPlace('/')).toEqual({ page: 'front' })
   expect(readPlace('/relays/')).toEqual({ page: 'nowhere' })
   expect(readPlace('/relays/%E0%A4%A')).toEqual({ page: 'nowhere' })
+  expect(readPlace('/relays/javascript%3Aalert(1)')).toEqual({ page: 'nowhere' })
+  expect(readPlace('/relays/You%20have%20won')).toEqual({ page: 'nowhere' })
   expect(readPlace('/elsewhere')).toEqual({ page: 'nowhere' })
 })

@@ -15,7 +15,9 @@ export function readPlace(pathname: string): Place {
 function decoded(text: string): string | undefined {
   try {
     // Some proxies decode the path and make one slash of two.
-    return decodeURIComponent(text).replace(/^(wss?):\/+/, '$1://')
+    const url = decodeURIComponent(text).replace(/^(wss?):\/+/, '$1://')
+    // Whoever links to this page does not choose what its title says.
+    return /^wss?:\/\//.test(url) ? url : undefined
   } catch {
     return undefined
   }

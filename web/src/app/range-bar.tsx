@@ -2,7 +2,7 @@
 import { RANGE_WORDS, RANGES } from '../api/ranges.ts'
 import { Age } from '../figures/provenance.tsx'
 import { type Connection, connection } from '../live/connection.ts'
-import { full, overview } from '../live/figures.ts'
+import { areStale, full, overview } from '../live/figures.ts'
 import { place, range, withQuery } from './address.ts'
 
 export function RangeBar() {
@@ -64,10 +64,11 @@ const WORDS: Readonly<Record<Connection, string>> = {
 
 function LiveState() {
   const state = connection.value
+  const isStale = state === 'live' && areStale.value
   return (
-    <p class={`live is-${state}`}>
+    <p class={`live is-${isStale ? 'polling' : state}`}>
       <span class="live__dot" aria-hidden="true" />
-      <span role="status">{WORDS[state]}</span>
+      <span role="status">{isStale ? 'Standing still' : WORDS[state]}</span>
       {overview.value !== undefined && <Age at={overview.value.updated_at} />}
     </p>
   )

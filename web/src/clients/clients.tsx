@@ -1,6 +1,7 @@
 import type { ClientBody } from '../api/bodies.ts'
 import { serverNowMs } from '../api/server-clock.ts'
 import { Bars } from '../figures/bars.tsx'
+import { Foreign } from '../figures/foreign.tsx'
 import { ago, percent } from '../figures/format.ts'
 
 /** Clients by what they say of themselves; most events say nothing, so that stands before everything else. */
@@ -10,7 +11,7 @@ export function Clients({ clients }: { readonly clients: readonly ClientBody[] }
     return <p class="empty">No event of this time names the client that it was written with.</p>
   const bars = clients.map(({ name, count, percentage, lastSeen }) => ({
     key: name,
-    name,
+    name: <Foreign text={name} most={64} />,
     value: count,
     share: percentage,
     aside: ago(serverNowMs() - Date.parse(lastSeen)),

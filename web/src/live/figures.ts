@@ -3,8 +3,10 @@
  * brings those that move. Whoever cannot stream asks for them again, within what the API lets anybody ask for.
  */
 import { effect, signal, untracked } from '@preact/signals'
-import type { ActivityBody, FullBody, LiveMessage, OverviewBody, RangeName } from '../api/bodies.ts'
+import type { ActivityBody, FullBody, OverviewBody, RangeName } from '../api/bodies.ts'
+import { askAgainMs } from '../api/failure.ts'
 import { get } from '../api/get.ts'
+import { isStandingStill } from '../figures/standstill.tsx'
 import { connection, failure } from './connection.ts'
 import { openStream } from './stream.ts'
 
@@ -13,12 +15,16 @@ export const activity = signal<readonly ActivityBody[] | undefined>(undefined)
 export const full = signal<FullBody | undefined>(undefined)
 /** Figures of another range are still shown. */
 export const isChanging = signal(false)
+/** The newest figures that the server has were old already when they came. */
+export const areStale = signal(false)
 
 /** 100 questions in 15 minutes are free: these are 8 and 30. */
 const FULL_EVERY_MS = 120_000
 const POLL_EVERY_MS = 30_000
 const STREAM_AGAIN_MS = 60_000
-/** After a question that had no answer. */
+/** After the first event of all was heard of, until it is in the figures that do not stream. */
+const FIRST_MS = 1_000
+/** After a question that had no answer and said nothing. */
 const AGAIN_MS = 10_000
 
 /** Follows a range while somebody looks. Returns how to stop. */
@@ -40,12 +46,22 @@ export function followFigures(range: RangeName): () => void {
     later('full', answer.ok ? FULL_EVERY_MS : waitAfterFailure(), () => void askForAll())
   }
 
+  let hasHurried = false
+  const show = (newer: OverviewBody) => {
+    // With the first event of all the rest of the page begins too: it is asked for now, once, and not in two minutes.
+    if (isFirstEvent(newer) && !hasHurried) {
+      hasHurried = true
+      later('full', FIRST_MS, () => void askForAll())
+    }
+    takeOverview(newer)
+  }
+
   const poll = async () => {
     // One question at a time: while the large one waits for its turn, the small one would only use up the limit.
     if (failure.value === undefined) {
       const answer = await get<OverviewBody>(`/stats/overview?range=${range}`, stopped.signal)
       if (stopped.signal.aborted) return
-      if (answer.ok) overview.value = answer.value
+      if (answer.ok) show(answer.value)
       else {
         failure.value = answer.failure
         later('full', waitAfterFailure(), () => void askForAll())
@@ -58,7 +74,12 @@ export function followFigures(range: RangeName): () => void {
     closeStream = openStream({
       range,
       topics: ['overview', 'activity'],
-      onMessage: takeMessage,
+      onMessage: ({ topic, range: of, data }) => {
+        // Before all figures of a range are there, some of them would stand beside those of another one.
+        if (full.peek()?.time_range !== of) return
+        if (topic === 'overview') show(data as OverviewBody)
+        if (topic === 'activity') activity.value = data as readonly ActivityBody[]
+      },
       onOpen: () => {
         clearTimeout(timers.get('poll'))
         connection.value = 'live'
@@ -129,19 +150,26 @@ function takeFull(body: FullBody): void {
   const shown = overview.peek()
   const isOlder = shown?.time_range === body.time_range && shown.updated_at > body.overview.updated_at
   if (isOlder) return
-  overview.value = body.overview
+  takeOverview(body.overview)
   activity.value = body.activity
 }
 
-function takeMessage({ topic, range, data }: LiveMessage): void {
-  // Before all figures of a range are there, some of them would stand beside those of another one.
-  if (full.peek()?.time_range !== range) return
-  if (topic === 'overview') overview.value = data as OverviewBody
-  if (topic === 'activity') activity.value = data as readonly ActivityBody[]
+function takeOverview(body: OverviewBody): void {
+  overview.value = body
+  areStale.value = isStandingStill(body.updated_at)
+}
+
+/** A Stoa that had seen nothing has. */
+function isFirstEvent({ time_range, coverage }: OverviewBody): boolean {
+  const known = full.peek()
+  return (
+    known?.time_range === time_range &&
+    known.overview.coverage.first_seen === null &&
+    coverage.first_seen !== null
+  )
 }
 
 function waitAfterFailure(): number {
   const why = failure.peek()
-  if (why?.kind === 'limited' || why?.kind === 'not-ready') return Math.max(1000, why.retryAtMs - Date.now())
-  return AGAIN_MS
+  return (why && askAgainMs(why, Date.now())) ?? AGAIN_MS
 }

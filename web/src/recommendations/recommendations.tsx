@@ -1,7 +1,8 @@
 /** Which relays a person should read, by where those whom they follow write. The key stays in this page and in one question. */
 import { useSignal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
 import type { RecommendationsBody } from '../api/bodies.ts'
-import type { Failure } from '../api/failure.ts'
+import { askAgainMs, type Failure } from '../api/failure.ts'
 import { get } from '../api/get.ts'
 import { FailureNotice } from '../app/failure-notice.tsx'
 import { count, milliseconds, percent, shareOf } from '../figures/format.ts'
@@ -24,15 +25,30 @@ export function Recommendations() {
   const isAsking = useSignal(false)
   const found = useSignal<RecommendationsBody | undefined>(undefined)
 
-  const ask = async () => {
+  const again = useRef<ReturnType<typeof setTimeout>>(undefined)
+  const isHere = useRef(true)
+  useEffect(
+    () => () => {
+      isHere.current = false
+      clearTimeout(again.current)
+    },
+    [],
+  )
+
+  const submit = () => {
     const reading = readPublicKey(text.value)
     problem.value = reading.ok ? '' : REFUSALS[reading.refusal]
-    if (!reading.ok || isAsking.value) return
+    if (reading.ok && !isAsking.value) void ask(reading.pubkey)
+  }
+  const ask = async (pubkey: string) => {
+    clearTimeout(again.current)
     isAsking.value = true
-    const answer = await get<RecommendationsBody>(`/stats/recommendations?pubkey=${reading.pubkey}`)
+    const answer = await get<RecommendationsBody>(`/stats/recommendations?pubkey=${pubkey}`)
     isAsking.value = false
     failure.value = answer.ok ? undefined : answer.failure
     found.value = answer.ok ? answer.value : undefined
+    const waitMs = answer.ok ? undefined : askAgainMs(answer.failure, Date.now())
+    if (waitMs !== undefined && isHere.current) again.current = setTimeout(() => void ask(pubkey), waitMs)
   }
 
   return (
@@ -42,7 +58,7 @@ export function Recommendations() {
         noValidate
         onSubmit={(event) => {
           event.preventDefault()
-          void ask()
+          submit()
         }}
       >
         <label class="field field--wide">
@@ -65,7 +81,7 @@ export function Recommendations() {
       <p id="recommendations-problem" class="problem" role="status">
         {problem.value}
       </p>
-      {failure.value !== undefined && <FailureNotice failure={failure.value} onRetry={() => void ask()} />}
+      {failure.value !== undefined && <FailureNotice failure={failure.value} onRetry={submit} />}
       {found.value !== undefined && <Found found={found.value} />}
     </>
   )

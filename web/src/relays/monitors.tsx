@@ -1,5 +1,6 @@
 import type { MonitorBody } from '../api/bodies.ts'
 import { serverNowMs } from '../api/server-clock.ts'
+import { Foreign } from '../figures/foreign.tsx'
 import { ago, milliseconds } from '../figures/format.ts'
 
 const rtt = (ms: number | null) => (ms === null ? <span class="absent">–</span> : milliseconds(ms))
@@ -34,8 +35,12 @@ export function Monitors({ monitors }: { readonly monitors: readonly MonitorBody
             <td class="number">{rtt(rtt_open)}</td>
             <td class="number from-tablet">{rtt(rtt_read)}</td>
             <td class="number from-tablet">{rtt(rtt_write)}</td>
-            <td>
-              {disagreements.length === 0 ? <span class="absent">in nothing</span> : disagreements.join('; ')}
+            <td class="foreign">
+              {disagreements.length === 0 ? (
+                <span class="absent">in nothing</span>
+              ) : (
+                <Foreign text={disagreements.join('; ')} />
+              )}
             </td>
           </tr>
         ))}

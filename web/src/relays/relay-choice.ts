@@ -45,6 +45,8 @@ export const CHOICE_PARAMETERS = {
 } as const
 
 export const ROWS_PER_PAGE = 50
+/** Programs to choose from; one that fewer relays run is found by the search. */
+const MAX_PROGRAMS = 200
 
 /** Numbers are looked at from the largest, names and delays from the smallest. */
 export function usualDirection(order: RelayOrder): Direction {
@@ -153,7 +155,10 @@ export function optionsOf(relays: readonly RelayBody[]): Options {
     countries: [
       ...new Set(relays.flatMap((relay) => relay.countries.map((code) => code.toUpperCase()))),
     ].sort(),
-    software: [...programs].sort((a, b) => b[1] - a[1] || byText(a[0], b[0])).map(([name]) => name),
+    software: [...programs]
+      .sort((a, b) => b[1] - a[1] || byText(a[0], b[0]))
+      .slice(0, MAX_PROGRAMS)
+      .map(([name]) => name),
     states: [...new Set(relays.map(({ state }) => state))].sort(),
   }
 }

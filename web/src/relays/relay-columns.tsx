@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import type { RelayBody } from '../api/bodies.ts'
 import { relayHref } from '../app/address.ts'
+import { Foreign } from '../figures/foreign.tsx'
 import { count, milliseconds, percent } from '../figures/format.ts'
 import { BriefUserCount } from '../figures/user-count.tsx'
 import { Health } from './health.tsx'
@@ -66,7 +67,14 @@ export const COLUMNS: readonly Column[] = [
     order: 'country',
     isNumber: false,
     from: 'desk',
-    cell: ({ countries }) => (countries.length === 0 ? absent : countries.join(', ').toUpperCase()),
+    cell: ({ countries }) =>
+      countries.length === 0 ? (
+        absent
+      ) : (
+        <span class="cut">
+          <Foreign text={countries.join(', ').toUpperCase()} />
+        </span>
+      ),
   },
   { order: 'state', isNumber: false, from: 'desk', cell: ({ state }) => <RelayState state={state} /> },
 ]
@@ -75,7 +83,7 @@ export function RelayLink({ url, name = null }: { readonly url: string; readonly
   return (
     <a class="relay-link" href={relayHref(url)}>
       <span class="relay-link__url">{relayName(url)}</span>
-      <span class="note">{ownName({ url, name })}</span>
+      <bdi class="note">{ownName({ url, name })}</bdi>
     </a>
   )
 }

@@ -1,21 +1,35 @@
 import type { ComponentChildren } from 'preact'
 import type { RelayPageBody } from '../api/bodies.ts'
 import { CopyText } from '../app/copy-text.tsx'
+import { Foreign } from '../figures/foreign.tsx'
 import { moment } from '../figures/format.ts'
 import { countryName, softwareName } from './relay-names.ts'
+
+/** Characters of a description that are shown, which are some twenty lines on a phone. */
+const MOST_OF_DESCRIPTION = 1000
+
+/** What nobody would see that they copy; addresses as they should be have none of it. */
+const INVISIBLE = /[\p{Cc}\p{Bidi_C}\s]/gu
 
 export function RelayFacts({ relay }: { readonly relay: RelayPageBody }) {
   const { url, description, software, version, nips, countries, first_seen, last_event } = relay
   return (
     <dl class="record">
       <Fact term="Address">
-        <CopyText text={url} label="Copy the address" />
+        <CopyText text={url.replaceAll(INVISIBLE, encodeURIComponent)} label="Copy the address" />
       </Fact>
-      <Fact term="Description">{description}</Fact>
+      <Fact term="Description">
+        {description !== null && description.trim() !== '' && (
+          <Foreign text={description} most={MOST_OF_DESCRIPTION} />
+        )}
+      </Fact>
       <Fact term="Software">
         {software !== null && (
           <>
-            {softwareName(software)} {version} <span class="note">{software}</span>
+            <Foreign text={softwareName(software)} /> <Foreign text={version ?? ''} most={40} />{' '}
+            <span class="note">
+              <Foreign text={software} />
+            </span>
           </>
         )}
       </Fact>

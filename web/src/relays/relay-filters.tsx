@@ -36,7 +36,7 @@ export function RelayFilters({ choice, options }: RelayFiltersProps) {
         <input
           type="search"
           value={choice.search}
-          placeholder="address, name, software"
+          placeholder="name or software"
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => choose({ search: event.currentTarget.value })}

@@ -1,4 +1,5 @@
 import type { RelayLogBody } from '../api/bodies.ts'
+import { Foreign } from '../figures/foreign.tsx'
 import { count, moment } from '../figures/format.ts'
 
 interface RelayLogProps {
@@ -49,7 +50,7 @@ function Entries({ logs }: { readonly logs: readonly RelayLogBody[] }) {
               <th scope="row">{moment(Date.parse(at))}</th>
               <td>{words(what)}</td>
               <td class="number">{count(times)}</td>
-              <td>{detail}</td>
+              <td class="foreign">{detail !== null && <Foreign text={detail} />}</td>
             </tr>
           ))}
         </tbody>

@@ -2,7 +2,7 @@
 import { signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { RelayPageBody } from '../api/bodies.ts'
-import type { Failure } from '../api/failure.ts'
+import { askAgainMs, type Failure } from '../api/failure.ts'
 import { get } from '../api/get.ts'
 import { RANGE_WORDS } from '../api/ranges.ts'
 import { frontHref, range } from '../app/address.ts'
@@ -11,6 +11,7 @@ import { Section } from '../app/section.tsx'
 import { count, milliseconds, percent } from '../figures/format.ts'
 import { Kinds } from '../figures/kinds.tsx'
 import { Age, SOURCES } from '../figures/provenance.tsx'
+import { isStandingStill, StandstillNotice } from '../figures/standstill.tsx'
 import { UserCount } from '../figures/user-count.tsx'
 import { Health } from './health.tsx'
 import { Monitors } from './monitors.tsx'
@@ -21,7 +22,6 @@ import { ownName, relayName } from './relay-names.ts'
 import { RelayState } from './relay-state.tsx'
 
 const REFRESH_MS = 60_000
-const AGAIN_MS = 10_000
 
 /** Counts the presses of "try again". */
 const attempt = signal(0)
@@ -44,7 +44,7 @@ export function RelayPage({ url }: { readonly url: string }) {
       if (stopped.signal.aborted) return
       failure.value = answer.ok ? undefined : answer.failure
       if (answer.ok) relay.value = answer.value
-      const waitMs = answer.ok ? REFRESH_MS : waitAfter(answer.failure)
+      const waitMs = answer.ok ? REFRESH_MS : askAgainMs(answer.failure, Date.now())
       if (waitMs !== undefined) timer = setTimeout(() => void ask(), waitMs)
     }
     void ask()
@@ -63,7 +63,9 @@ export function RelayPage({ url }: { readonly url: string }) {
         <h1 tabIndex={-1} class="opening__relay">
           {relayName(url)}
         </h1>
-        <p class="lead">{ownName(relay.value ?? { url, name: null }) || ' '}</p>
+        <p class="lead">
+          <bdi>{ownName(relay.value ?? { url, name: null }) || ' '}</bdi>
+        </p>
       </header>
       {failure.value !== undefined && (
         <FailureNotice failure={failure.value} onRetry={() => (attempt.value += 1)} />
@@ -74,11 +76,6 @@ export function RelayPage({ url }: { readonly url: string }) {
       )}
     </>
   )
-}
-
-function waitAfter(failure: Failure): number | undefined {
-  if (failure.kind === 'not-found') return undefined
-  return 'retryAtMs' in failure ? Math.max(1000, failure.retryAtMs - Date.now()) : AGAIN_MS
 }
 
 interface RelayProps {
@@ -92,6 +89,7 @@ function Relay({ relay, isHourly }: RelayProps) {
   const when = RANGE_WORDS[range.value].long
   return (
     <>
+      {isStandingStill(updated_at) && <StandstillNotice at={updated_at} />}
       <RelayTiles relay={relay} />
       <p class="provenance">
         <Age at={updated_at} />
