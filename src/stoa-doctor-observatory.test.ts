@@ -44,6 +44,12 @@ test.each<[string, Partial<ObservatoryFacts>, RegExp]>([
   ['few relays', { figures: { ...FACTS.figures!, relaysConnected: 119 } }, /fewer than half/],
   ['a backlog', { waitingBatches: 601 }, /601 deliveries wait/],
   ['what could not be counted', { setAsideBatches: 2 }, /2 deliveries could not be counted/],
+  ['a state that cannot be read back', { unreadableState: 'cut short' }, /cut short.*begin-anew/],
+  [
+    'a checkpoint that was damaged',
+    { checkpointSetAsideAtSeconds: NOW },
+    /damaged checkpoint.*2027.*nothing was lost/,
+  ],
   ['a full journal', { delivery: { isJournalFull: true, journalBytes: 9 } }, /journal is full \(9 bytes\)/],
   [
     'a database that is away',

@@ -109,6 +109,7 @@ export function ofFacts(
       ? [`${waitingBatches} deliveries wait to be counted: the keeper does not keep up`]
       : []),
     ...setAside(setAsideBatches),
+    ...ofCheckpoints(facts),
     ...ofDelivery(delivery),
   ]
   return { said, wrong }
@@ -132,7 +133,25 @@ function ofStanding(config: Config, standing: Standing, nowSeconds: number): Obs
       ? 'no figures are written yet'
       : `figures were written ${nowSeconds - snapshotAtSeconds} seconds ago`
   const others = hasKeeper ? [`another process keeps them, ${collectors.length} collect`] : []
-  return { said: [watched(config), written, ...others], wrong: setAside(setAsideBatches) }
+  return {
+    said: [watched(config), written, ...others],
+    wrong: [...setAside(setAsideBatches), ...ofCheckpoints(standing)],
+  }
+}
+
+function ofCheckpoints({
+  unreadableState,
+  checkpointSetAsideAtSeconds,
+}: Partial<Pick<Standing, 'unreadableState' | 'checkpointSetAsideAtSeconds'>>): readonly string[] {
+  if (unreadableState !== undefined)
+    return [
+      `the figures cannot be read back (${unreadableState}): start the version that wrote them, restore a backup, or let them begin at nothing by: stoa observatory begin-anew`,
+    ]
+  if (checkpointSetAsideAtSeconds === undefined) return []
+  const at = new Date(checkpointSetAsideAtSeconds * 1_000).toISOString()
+  return [
+    `a damaged checkpoint of the figures was found at ${at}, and nothing was lost; look at the disk of the database, then empty observatory_damaged_checkpoints`,
+  ]
 }
 
 function setAside(batches: number): readonly string[] {

@@ -7,3 +7,5 @@ export const RELAYS_CHANNEL = 'observatory.relays'
 export const FIGURES_CHANNEL = 'observatory.figures'
 /** The names are those of document 001. */
 export const figuresKey = (range: Range): string => `stats:${range}`
+/** Said when there is a delivery: the keeper, whichever process it is in, need not wait until it looks by itself. */
+export const DELIVERED_CHANNEL = 'observatory.delivered'

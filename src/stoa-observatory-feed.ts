@@ -1,7 +1,14 @@
 /** What of the network is stored in this relay: what its policies take, brought as a mirror would bring it. */
-import type { Intake } from './mirrors/index.ts'
+import type { Config } from './config/index.ts'
+import { systemClock } from './kernel/index.ts'
+import { createIntake, type Intake } from './mirrors/index.ts'
 import type { NostrEvent } from './nostr/index.ts'
-import type { Logger } from './platform/index.ts'
+import type { Logger, SignatureVerifier } from './platform/index.ts'
+import { LiveEvent } from './relay/index.ts'
+import type { Signer } from './signer/index.ts'
+import type { Office } from './stoa-office.ts'
+import type { RelayUnit } from './stoa-relay.ts'
+import type { MainPolicies } from './stoa-services.ts'
 
 /** Events that wait to be stored; of more the newest are left out, and counted. */
 const MAX_WAITING = 20_000
@@ -19,7 +26,33 @@ export interface Feed {
   stop(): Promise<void>
 }
 
-export function startFeed(intake: Intake, logger: Logger): Feed {
+export interface FeedDeps {
+  readonly config: () => Pick<Config, 'relay'>
+  readonly office: Pick<Office, 'host'>
+  readonly unit: () => RelayUnit
+  readonly verifier: SignatureVerifier
+  readonly relaySigner: Signer
+  readonly logger: Logger
+}
+
+/** Into the relay of this process, by the rules of its main thread. */
+export function openFeed(policies: MainPolicies, deps: FeedDeps): Feed {
+  const { config, office, unit, verifier, relaySigner, logger } = deps
+  const { publicUrl } = config().relay
+  const intake = createIntake({
+    store: unit().store,
+    clock: systemClock,
+    verifyBatch: (events) => events.map(({ id, pubkey, sig }) => verifier.verify(id, pubkey, sig)),
+    policies: policies.write,
+    hold: office.host.hold,
+    publish: (event, json, seq) => unit().publish(new LiveEvent(event, json, seq)),
+    self: relaySigner.publicKey,
+    relayUrls: publicUrl === '' ? [] : [publicUrl],
+  })
+  return startFeed(intake, logger)
+}
+
+function startFeed(intake: Intake, logger: Logger): Feed {
   let waiting: NostrEvent[] = []
   let storing: Promise<void> | undefined
   const totals = { stored: 0, refused: 0, leftOut: 0 }

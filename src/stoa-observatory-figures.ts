@@ -1,7 +1,7 @@
-/** What is done with the figures by the one process that keeps them: alerts are looked at, and relays are published (NIP-66). */
+/** What is done with the figures each second: relays are known by them, and the one process that keeps them looks at alerts. */
 import type { Alerts } from './observatory/alerts/index.ts'
 import { RANGES, type Snapshot, type StatisticsSource } from './observatory/index.ts'
-import type { Monitor, MonitoredRelay } from './observatory/monitor/index.ts'
+import type { MonitoredRelay } from './observatory/monitor/index.ts'
 import type { Logger } from './platform/index.ts'
 
 export interface KeepersWorkDeps {
@@ -9,13 +9,11 @@ export interface KeepersWorkDeps {
   readonly isKeeper: () => boolean
   /** Undefined until the database and the job runner are there. */
   readonly alerts: () => Alerts | undefined
-  /** A monitor that publishes; undefined when none is to. */
-  readonly openMonitor: (relays: () => readonly MonitoredRelay[]) => Monitor | undefined
   readonly logger: Logger
 }
 
 export interface KeepersWork {
-  /** What is known of relays now, as a monitor compares it. */
+  /** What is known of relays now, as a monitor publishes and compares it; empty while there are no figures. */
   relays(): readonly MonitoredRelay[]
   stop(): Promise<void>
 }
@@ -41,7 +39,6 @@ class Work {
   readonly #deps: KeepersWorkDeps
   #looking: Promise<void> | undefined
   #looks = 0
-  #publisher: Monitor | undefined
   relays: readonly MonitoredRelay[] = []
 
   constructor(deps: KeepersWorkDeps) {
@@ -60,15 +57,12 @@ class Work {
 
   async stop(): Promise<void> {
     await this.#looking
-    await this.#publisher?.stop()
-    this.#publisher = undefined
   }
 
   async #lookOnce(): Promise<void> {
     const { source, isKeeper, alerts } = this.#deps
     const current = await source.snapshot('24h')
     if (current !== undefined) this.relays = current.snapshot.relays.map(monitored)
-    await this.#publishOrNot(isKeeper() && current !== undefined)
     if (!isKeeper() || current === undefined) return
     const desk = alerts()
     if (desk === undefined) return
@@ -79,19 +73,8 @@ class Work {
       if (other !== undefined) await desk.observe(other.snapshot)
     }
   }
-
-  async #publishOrNot(isToPublish: boolean): Promise<void> {
-    if (isToPublish && this.#publisher === undefined) {
-      this.#publisher = this.#deps.openMonitor(() => this.relays)
-      this.#publisher?.start()
-    }
-    if (isToPublish || this.#publisher === undefined) return
-    const ending = this.#publisher
-    this.#publisher = undefined
-    await ending.stop()
-  }
 }
 
 function monitored({ url, state, latencyP50Ms, information }: Snapshot['relays'][number]): MonitoredRelay {
-  return { url, isProven: true, state, rttOpenMs: undefined, rttReadMs: latencyP50Ms, information }
+  return { url, isProven: true, state, rttReadMs: latencyP50Ms, information }
 }

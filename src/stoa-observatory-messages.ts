@@ -4,7 +4,7 @@ import { connectRelay } from './mirrors/index.ts'
 import { encodeEvent, type NostrEvent } from './nostr/index.ts'
 import { conversationKeyOfShared, directMessageRelays } from './nostr/messages/index.ts'
 import { createDirectMessages } from './observatory/alerts/index.ts'
-import { normalizeRelayAddress } from './observatory/collector/index.ts'
+import { createNameResolver, guardedLookup } from './platform/internet/index.ts'
 import type { Keyring, Signer } from './signer/index.ts'
 import { findEvents, publishEvent } from './stoa-publish.ts'
 import type { RelayUnit } from './stoa-relay.ts'
@@ -18,6 +18,7 @@ interface MessagesDeps {
 /** A person's list of relays for direct messages (NIP-17). */
 const DIRECT_MESSAGE_RELAYS_KIND = 10_050
 const SEND_TIMEOUT_MS = 15_000
+const lookup = guardedLookup(createNameResolver())
 
 export async function alertMessages({ keyring, signer, unit }: MessagesDeps) {
   const agreement = await keyring.agreementFor('relay')
@@ -41,11 +42,16 @@ export async function alertMessages({ keyring, signer, unit }: MessagesDeps) {
   })
 }
 
-/** People name relays as they like; those at private addresses are not connected to. */
+/** People name relays as they like; those at private addresses are not connected to, whatever their names are. */
 async function sendTo(url: string, event: NostrEvent): Promise<void> {
+  const { normalizeRelayAddress } = await import('./observatory/collector/index.ts')
   const address = normalizeRelayAddress(url)
   if (!address.ok) return
-  const client = await connectRelay({ url: address.value, signal: AbortSignal.timeout(SEND_TIMEOUT_MS) })
+  const client = await connectRelay({
+    url: address.value,
+    lookup,
+    signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
+  })
   try {
     await client.publish(event.id, encodeEvent(event))
   } finally {

@@ -1,8 +1,10 @@
-/** What the observatory's thread is started with, out of the configuration. */
+/** What the observatory is started with, out of the configuration: its thread, its tiers, its name. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Config } from './config/index.ts'
 import { AppError } from './kernel/index.ts'
+import type { BrandBody, Tier } from './observatory/api/index.ts'
+import { fingerprintsKeptDays } from './observatory/records/index.ts'
 import { seedRelays } from './observatory/seeds/index.ts'
 import type { WatchOptions } from './stoa-watch.ts'
 
@@ -31,8 +33,7 @@ export async function watchOptions(
   { databaseUrl, processId, own }: WatchFacts,
 ): Promise<WatchOptions> {
   const { observatory, database, redis, relay, data } = config
-  const aliases = await readAddresses(observatory.addressFile)
-  if (own !== undefined && own.url !== own.address) aliases.set(own.url, own.address)
+  const aliases = await relayAliases(config, own)
   const isNetwork = observatory.watch === 'network'
   return {
     databaseUrl,
@@ -67,7 +68,55 @@ export async function watchOptions(
     snapshotSeconds: observatory.snapshotSeconds,
     keepSnapshotsDays: observatory.keepSnapshotsDays,
     keepLogsDays: observatory.keepLogsDays,
+    keepFingerprintsDays: fingerprintsKeptDays(observatory),
+    keepHoursDays: observatory.keepHoursDays,
   }
+}
+
+/** Our own relay: here, or in another process, which is reached by its public name; undefined when that has none. */
+export function ownRelay({ relay, process }: Config, port: number): OwnRelay | undefined {
+  const { publicUrl, host } = relay
+  if (process.roles.includes('relay')) {
+    const isEverywhere = host === '0.0.0.0' || host === '::'
+    const name = host.includes(':') ? `[${host}]` : host
+    const address = `ws://${isEverywhere ? '127.0.0.1' : name}:${port}`
+    return { url: publicUrl === '' ? address : publicUrl, address }
+  }
+  return publicUrl === '' ? undefined : { url: publicUrl, address: publicUrl }
+}
+
+/** `plus: requests=10000 msat=5000000`; the configuration has checked the form. */
+export function tierOf(text: string): Tier {
+  const [, name = '', requests = '0', msat = '0'] = /^([^:]+): requests=(\d+) msat=(\d+)$/.exec(text) ?? []
+  return { name, requestsPer15Min: Number(requests), priceMsatPerMonth: BigInt(msat) }
+}
+
+/** How the page and the API call themselves; by the relay's name where the observatory has none of its own. */
+export function brandOf({ observatory, relay }: Pick<Config, 'observatory' | 'relay'>): BrandBody {
+  const { name, tagline, accent, accentDark, logo, domain } = observatory.brand
+  return {
+    name: name === '' ? relay.name : name,
+    tagline,
+    accent,
+    accent_dark: accentDark,
+    logo,
+    domain,
+    watch: observatory.watch,
+  }
+}
+
+/**
+ * Where relays are that are not reached by their names: what the operator named, and our own.
+ *
+ * @throws AppError CONFIG_INVALID as `watchOptions`.
+ */
+export async function relayAliases(
+  { observatory }: Pick<Config, 'observatory'>,
+  own: OwnRelay | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const aliases = await readAddresses(observatory.addressFile)
+  if (own !== undefined && own.url !== own.address) aliases.set(own.url, own.address)
+  return aliases
 }
 
 async function readAddresses(path: string): Promise<Map<string, string>> {

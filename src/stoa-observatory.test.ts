@@ -11,12 +11,13 @@ afterEach(async () => {
   await Promise.all(rooms.splice(0).map((room) => room.stop()))
 })
 
-/** A thread that keeps the figures; what it does when it is asked for them is given. */
-function threadThat(answersFigures: string): URL {
+/** A thread that keeps the figures; what it does when it is asked for them is given, and what it says of its keeper. */
+function threadThat(answersFigures: string, keeper: Readonly<Record<string, unknown>> = {}): URL {
   const code = `
     import { parentPort } from 'node:worker_threads'
     const stats = {
       isKeeper: true,
+      keeper: ${JSON.stringify(keeper)},
       collector: { connected: 1 },
       intake: { observations: 0 },
       delivery: { failuresInARow: 0, isJournalFull: false, journalBytes: 0 },
@@ -70,6 +71,13 @@ test('a thread that is busy holds nobody up: figures are shown as they were', as
   // Now they are too old to be shown without asking again.
   await delay(1_100)
   expect(await room.source.snapshot('7d')).toEqual(figures)
+})
+
+test('figures that cannot be read back are in /health, with what is to be done', async () => {
+  const damage = 'the checkpoint is damaged: restore the database'
+  const room = openRoom({ threadFile: threadThat('', { damage }) })
+  await vi.waitFor(() => expect(room.isKeeper).toBe(true), PATIENCE)
+  expect(room.health()).toMatchObject({ status: 'degraded', is: 'keeping', reason: damage })
 })
 
 test('a room whose database never comes up is stopped at once', async () => {

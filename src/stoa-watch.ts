@@ -14,7 +14,7 @@ import {
   lonelyMembers,
   openCollector,
 } from './observatory/collector/index.ts'
-import { type DeliverySink, RANGES, type Range, type Snapshot } from './observatory/index.ts'
+import type { DeliverySink, Range, Snapshot } from './observatory/index.ts'
 import {
   createIntake,
   createSharedSeen,
@@ -22,24 +22,16 @@ import {
   openSignerLookups,
 } from './observatory/intake/index.ts'
 import { openJournal, startDelivery } from './observatory/journal/index.ts'
-import {
-  encodeSnapshot,
-  type Keeper,
-  openKeeper,
-  tableDirectory,
-  tableSink,
-} from './observatory/records/index.ts'
-import { StatisticsEngine } from './observatory/statistics/index.ts'
+import { type Keeper, tableDirectory, tableSink } from './observatory/records/index.ts'
 import { type Bus, openBus } from './platform/bus/index.ts'
-import { type Database, openDatabase } from './platform/database/index.ts'
+import { openDatabase } from './platform/database/index.ts'
 import { createSignatureVerifier, type Logger, type VerifierChoice } from './platform/index.ts'
-import { startLeadership } from './platform/leadership/index.ts'
 import { Endings } from './stoa-endings.ts'
-import { FIGURES_CHANNEL, figuresKey, RELAYS_CHANNEL } from './stoa-observatory-channels.ts'
-import { paced } from './stoa-paced.ts'
+import { DELIVERED_CHANNEL, RELAYS_CHANNEL } from './stoa-observatory-channels.ts'
+import { type KeepingOptions, seekToKeep } from './stoa-watch-keeping.ts'
 
 /** Everything that the thread is started with; plain data. */
-export interface WatchOptions {
+export interface WatchOptions extends KeepingOptions {
   readonly databaseUrl: string
   readonly statementTimeoutMs: number
   readonly connectTimeoutMs: number
@@ -51,16 +43,10 @@ export interface WatchOptions {
   readonly seeds: readonly string[]
   readonly own: string | undefined
   readonly collector: CollectorSettings
-  readonly maxRelays: number
-  readonly maxUsers: number
-  readonly maxRelayUsers: number
   readonly journalBytes: number
   readonly checkZapSigners: boolean
   /** Hand all verified events on, since they are stored; otherwise only what other monitors publish. */
   readonly forwardsAll: boolean
-  readonly snapshotSeconds: number
-  readonly keepSnapshotsDays: number
-  readonly keepLogsDays: number
 }
 
 /** What the thread tells the others. */
@@ -99,19 +85,7 @@ export interface WatchStats {
 
 /** Connections to the database: deliveries, the keeper, and one to spare. */
 const POOL_SIZE = 4
-/** One transaction of the keeper counts so many deliveries at most. */
-const MAX_BATCHES_AT_ONCE = 16
 const JOURNAL_FOLDER = 'observatory'
-/** Other processes read the figures there; the names are those of document 001. */
-const SHARED_FIGURES_TTL_MS = 3_600_000
-/** How often the figures are put there, at most. */
-const SHARE_INTERVAL_MS = 500
-/** How often it is looked whether they have changed with the time alone. */
-const LOOK_INTERVAL_MS = 1_000
-/** Said when there is a delivery: the keeper, whichever process it is in, need not wait until it looks by itself. */
-const DELIVERED_CHANNEL = 'observatory.delivered'
-const NOTHING = Buffer.alloc(0)
-
 export async function openWatch(
   options: WatchOptions,
   logger: Logger,
@@ -192,7 +166,13 @@ async function open({ options, logger, listener, limits, endings }: Opening): Pr
   const listening = bus.subscribe(RELAYS_CHANNEL, () => collector.look())
   endings.add(() => listening.stop())
   forward(options, intake, listener, endings)
-  const keeping = seekToKeep(options, { db, bus, logger, listener, databaseUrl: database.url })
+  const keeping = seekToKeep(options, {
+    db,
+    bus,
+    databaseUrl: database.url,
+    onChange: (version) => listener.onChange(version),
+    logger,
+  })
   endings.add(() => keeping.stop())
   return {
     snapshot: (range) => {
@@ -253,97 +233,11 @@ function forward(
   })
 }
 
-interface KeepingDeps {
-  readonly db: Database['db']
-  readonly bus: Bus
-  readonly databaseUrl: string
-  readonly listener: WatchListener
-  readonly logger: Logger
-}
-
-interface Keeping {
-  /** Undefined while another process keeps the figures. */
-  current(): Keeper | undefined
-  stop(): Promise<void>
-}
-
-/** Seeks the lead in keeping the figures; whoever has it is the keeper. */
-function seekToKeep(options: WatchOptions, deps: KeepingDeps): Keeping {
-  const { db, bus, databaseUrl, listener, logger } = deps
-  const limits = {
-    maxUsers: options.maxUsers,
-    maxRelayUsers: options.maxRelayUsers,
-    maxRelays: options.maxRelays,
-  }
-  let keeper: Keeper | undefined
-  let stopSharing = (): void => {}
-  const leadership = startLeadership({
-    databaseUrl: Promise.resolve(databaseUrl),
-    duty: 'observatory',
-    logger,
-    duties: {
-      begin: async (term) => {
-        const opened = await openKeeper({
-          db,
-          engine: {
-            create: () => new StatisticsEngine(limits),
-            restore: (state, knownDays) => StatisticsEngine.restore(state, knownDays, limits),
-          },
-          term: { duty: 'observatory', term },
-          clock: systemClock,
-          logger,
-          settings: { ...options, maxBatchesAtOnce: MAX_BATCHES_AT_ONCE },
-        })
-        keeper = opened
-        const stopTelling = opened.onChange(() => listener.onChange(opened.version()))
-        const delivered = bus.subscribe(DELIVERED_CHANNEL, () => opened.look())
-        const stop = shareFigures(opened, bus)
-        stopSharing = () => {
-          delivered.stop()
-          stopTelling()
-          stop()
-        }
-      },
-      end: async () => {
-        stopSharing()
-        const ending = keeper
-        keeper = undefined
-        await ending?.stop()
-      },
-    },
-  })
-  return { current: () => keeper, stop: () => leadership.stop() }
-}
-
 function tellingSink(sink: DeliverySink, bus: Bus): DeliverySink {
   return {
     deliver: async (delivery) => {
       await sink.deliver(delivery)
-      bus.publish(DELIVERED_CHANNEL, NOTHING)
+      bus.publish(DELIVERED_CHANNEL, Buffer.alloc(0))
     },
-  }
-}
-
-/** Puts the figures where other processes read them, when they have changed, and no oftener than they may be. */
-function shareFigures(keeper: Keeper, bus: Bus): () => void {
-  if (bus.status().kind === 'memory') return () => {}
-  let shared = ''
-  const share = paced(() => {
-    const version = keeper.version()
-    // While they are read back there are none, and nothing that changes.
-    if (version === shared || keeper.stats().state !== 'keeping') return
-    shared = version
-    for (const range of RANGES) {
-      const value = JSON.stringify({ version, snapshot: encodeSnapshot(keeper.snapshot(range)) })
-      void bus.set(figuresKey(range), value, { ttlMs: SHARED_FIGURES_TTL_MS })
-    }
-    bus.publish(FIGURES_CHANNEL, Buffer.from(version))
-  }, SHARE_INTERVAL_MS)
-  const stopSharing = keeper.onChange(share)
-  const timer = setInterval(share, LOOK_INTERVAL_MS)
-  return () => {
-    clearInterval(timer)
-    stopSharing()
-    share.stop()
   }
 }

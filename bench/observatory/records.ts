@@ -1,7 +1,8 @@
 /**
  * How long it takes until what a collector has delivered is counted: `node bench/observatory/records.ts [--rounds 20] [--warm-up 3]
  * [--url …]`. Each delivery is 16,667 observations, 4 for each event, of 240 relays. Beside it, as the limit of this disk and
- * server: a bare INSERT of as many bytes. Without a URL on Debian's PostgreSQL with its usual settings (it waits for the disk at
+ * server: a bare INSERT of as many bytes. And the history of one relay among `--relays`, 102 days by the hour, what its rows take, and
+ * how long two days of them take to be folded; `--only-history` for that alone. Without a URL on Debian's PostgreSQL with its usual settings (it waits for the disk at
  * each commit), in a temporary folder that is removed afterwards.
  */
 import { parseArgs } from 'node:util'
@@ -10,9 +11,12 @@ import { pino } from 'pino'
 import { systemClock } from '../../src/kernel/index.ts'
 import type { Delivery } from '../../src/observatory/delivery.ts'
 import { ObservationBatch } from '../../src/observatory/observation-batch.ts'
+import { RANGES } from '../../src/observatory/ranges.ts'
+import { foldHours } from '../../src/observatory/records/fold-hours.ts'
 import {
   type EngineFactory,
   openKeeper,
+  relayHistory,
   tableDirectory,
   tableSink,
 } from '../../src/observatory/records/index.ts'
@@ -24,6 +28,8 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
     'warm-up': { type: 'string', default: '3' },
+    relays: { type: 'string', default: '100' },
+    'only-history': { type: 'boolean', default: false },
     url: { type: 'string' },
   },
 })
@@ -34,6 +40,11 @@ const OBSERVATIONS = 16_667
 const RELAYS = 240
 const PER_EVENT = 4
 const KINDS = [0, 1, 1, 1, 3, 7, 7, 7, 7, 1, 9735, 30_023]
+
+const HISTORY_DAYS = 102
+const KEEP_HOURS_DAYS = 100
+const HISTORY_KINDS = [0, 1, 3, 7, 10_002]
+const CALLS = 30
 
 /** How old events are. */
 interface Scenario {
@@ -79,12 +90,89 @@ const database = await openDatabase({
   connectTimeoutMs: 5_000,
 })
 try {
-  const { times, checkpoint } = await measureAll(database)
-  const report = { rounds, observations: OBSERVATIONS, relays: RELAYS, rows: summaryOf(times), checkpoint }
-  console.log(JSON.stringify(report, undefined, 2))
+  // First, since the vacuum of what the history inserts would be in its times.
+  const flushes = options['only-history'] ? undefined : await measureFlushes(database)
+  const history = await measureHistory(database)
+  console.log(JSON.stringify({ ...flushes, history }, undefined, 2))
 } finally {
   await database.close()
   await server.stop()
+}
+
+async function measureFlushes(of: Database) {
+  const { times, checkpoint } = await measureAll(of)
+  return { rounds, observations: OBSERVATIONS, relays: RELAYS, rows: summaryOf(times), checkpoint }
+}
+
+/** Rows by the hour as a keeper leaves them: each hour's rows together, so that those of one relay are on pages of their own. */
+async function measureHistory({ db }: Database) {
+  const directory = tableDirectory(db, { maxRelays: 20_000 })
+  const urls = Array.from({ length: Number(options.relays) }, (_, n) => `wss://history-${n}.example/`)
+  const relays = (await directory.learn(urls, 'seed')).map(({ relay }) => relay)
+  const [relay = 0] = relays
+  const nowSeconds = systemClock.nowSeconds()
+  const since = `to_timestamp((${Math.floor(nowSeconds / 3_600)} - h) * 3600::float8)`
+  const hours = `generate_series(0, ${HISTORY_DAYS * 24}) h, generate_series(${relay}, ${relay + relays.length - 1}) relay`
+  await sql
+    .raw(
+      `INSERT INTO relay_hours SELECT ${since}, relay, 'here', 3600, 3590, array_fill(1 + relay % 3, ARRAY[30 + (relay + h) % 15]) FROM ${hours} ORDER BY h DESC, relay`,
+    )
+    .execute(db)
+  await sql
+    .raw(
+      `INSERT INTO events_aggregated SELECT ${since}, relay, kind, 40 + kind % 7 FROM ${hours}, unnest('{${HISTORY_KINDS.join(',')}}'::int[]) kind ORDER BY h DESC, relay`,
+    )
+    .execute(db)
+  await sql`ANALYZE relay_hours, events_aggregated`.execute(db)
+  const calls: Record<string, unknown> = {}
+  for (const range of RANGES) {
+    const ms: number[] = []
+    for (let call = 0; call < CALLS; call++)
+      ms.push(await took(async () => void (await relayHistory(db, relay, range, nowSeconds))))
+    const sorted = ms.toSorted((a, b) => a - b)
+    calls[range] = { p50Ms: sorted[Math.floor(CALLS / 2)], p95Ms: sorted[Math.floor(CALLS * 0.95)] }
+  }
+  return {
+    relays: relays.length,
+    relayHistory: calls,
+    bytesPerRow: await bytesPerRow(db),
+    folding: await fold(db),
+  }
+}
+
+async function bytesPerRow(db: Database['db']) {
+  const { rows } = await sql<{ hours: number; events: number }>`
+    SELECT pg_total_relation_size('relay_hours') / (SELECT count(*) FROM relay_hours)::float8 AS hours,
+      pg_total_relation_size('events_aggregated') / (SELECT count(*) FROM events_aggregated)::float8 AS events`.execute(
+    db,
+  )
+  return rows[0]
+}
+
+/** Two days of all relays, and what a day is afterwards. */
+async function fold(db: Database['db']) {
+  const term = await nextTerm(db)
+  const rowsOf = async () => {
+    const { rows } = await sql<{ hours: number; events: number }>`
+      SELECT (SELECT count(*)::float8 FROM relay_hours) AS hours, (SELECT count(*)::float8 FROM events_aggregated) AS events`.execute(
+      db,
+    )
+    return rows[0]
+  }
+  const before = await rowsOf()
+  const ms = await took(async () => {
+    while (
+      !(await foldHours(db, term, { keepHoursDays: KEEP_HOURS_DAYS, nowSeconds: systemClock.nowSeconds() }))
+    );
+  })
+  return { ms, before, after: await rowsOf() }
+}
+
+async function nextTerm(db: Database['db']) {
+  const { rows } = await sql<{
+    term: bigint
+  }>`UPDATE observatory_leadership_terms SET term = term + 1 RETURNING term`.execute(db)
+  return { duty: 'observatory' as const, term: Number(rows[0]?.term) }
 }
 
 async function measureAll({ db }: Database) {
@@ -95,13 +183,10 @@ async function measureAll({ db }: Database) {
   const directory = tableDirectory(db, { maxRelays: 1_000 })
   const urls = Array.from({ length: RELAYS }, (_, n) => `wss://bench-${n}.example/`)
   const relays = (await directory.learn(urls, 'seed')).map(({ relay }) => relay)
-  const { rows } = await sql<{
-    term: bigint
-  }>`UPDATE observatory_leadership_terms SET term = term + 1 RETURNING term`.execute(db)
   const keeper = await openKeeper({
     db,
     engine: engines,
-    term: { duty: 'observatory', term: Number(rows[0]?.term) },
+    term: await nextTerm(db),
     clock: systemClock,
     logger,
     settings: { snapshotSeconds: 300, maxBatchesAtOnce: 20, keepSnapshotsDays: 30, keepLogsDays: 30 },

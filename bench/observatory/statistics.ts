@@ -1,12 +1,13 @@
 /**
  * How fast the statistics of the observatory count, how fast they answer, and what they hold: `node bench/observatory/statistics.ts
- * [--events 1000000] [--relays 240] [--users 300000] [--copies 4] [--days 30] [--json FILE]`. Prints one JSON object. Rates are by
- * processor time of this process, with whatever its garbage collector needs beside it.
+ * [--events 1000000] [--relays 240] [--candidates 0] [--users 300000] [--copies 4] [--days 30] [--json FILE]`. Prints one JSON
+ * object. Rates are by processor time of this process, with whatever its garbage collector needs beside it; `rssMb` is the whole
+ * process, of which `startMb` were there before the first observation (Node, and our modules).
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { ObservationBatch, RANGES, type Range } from '../../src/observatory/index.ts'
+import { ObservationBatch, RANGES, type Range, type RelayReport } from '../../src/observatory/index.ts'
 import { StatisticsEngine } from '../../src/observatory/statistics/index.ts'
 import { randomNumbers } from '../../src/observatory/statistics/testing/index.ts'
 
@@ -14,6 +15,8 @@ const { values: options } = parseArgs({
   options: {
     events: { type: 'string', default: '1000000' },
     relays: { type: 'string', default: '240' },
+    /** Relays that are known besides, and never answered. */
+    candidates: { type: 'string', default: '0' },
     users: { type: 'string', default: '300000' },
     copies: { type: 'string', default: '4' },
     days: { type: 'string', default: '30' },
@@ -24,6 +27,7 @@ const { values: options } = parseArgs({
 })
 const events = Number(options.events)
 const relays = Number(options.relays)
+const candidates = Number(options.candidates)
 const users = Number(options.users)
 const copies = Number(options.copies)
 const days = Number(options.days)
@@ -34,13 +38,18 @@ const PER_BATCH = 16_384
 const KINDS = [0, 1, 1, 1, 1, 1, 3, 7, 7, 7, 7, 6, 9735, 30023, 10002, 1984, 5, 30078, 1111, 42]
 const CLIENTS = ['Damus', 'Amethyst', 'Primal', 'Coracle', 'noStrudel', 'Snort', 'YakiHonne', 'Jumble']
 const SNAPSHOTS = 30
+/** What is new between one snapshot and the next, a second later. */
+const OBSERVATIONS_PER_SECOND = 2_000
+const REPORTS_PER_SECOND = 200
 
 const random = randomNumbers(1)
 const below = (bound: number): number => Math.floor(random() * bound)
 const word = (): number => Math.floor(random() * 0x1_0000_0000)
 
+const startMb = megabytes(process.memoryUsage.rss())
 const engine = new StatisticsEngine({})
-for (let relay = 1; relay <= relays; relay++) engine.knowRelay({ relay, url: `wss://relay-${relay}.example` })
+for (let relay = 1; relay <= relays + candidates; relay++)
+  engine.knowRelay({ relay, url: `wss://relay-${relay}.example` })
 
 const authors = new Uint32Array(2 * users).map(word)
 let applied = 0
@@ -53,9 +62,11 @@ for (let event = 0; event < events; event++) {
   if (batch.count + copies > PER_BATCH) flush()
 }
 flush()
-for (let day = 90; day >= 0; day--) reportDay(NOW_SECONDS - day * 86_400)
+for (let day = 90; day >= 0; day--) engine.report(reportsOfDay(NOW_SECONDS - day * 86_400), 'here')
+engine.report(reportsOfCandidates(), 'here')
 
-const rssMb = megabytes(process.memoryUsage.rss())
+const { rss, heapTotal, heapUsed, arrayBuffers } = process.memoryUsage()
+const peakRssMb = rounded(process.resourceUsage().maxRSS / 1e3)
 const { seconds: checkpointSeconds, value: checkpoint } = timed(() => engine.checkpoint())
 engine.commitCheckpoint()
 const { seconds: restoreSeconds } = timed(() =>
@@ -67,11 +78,13 @@ const result = {
   cpu: cpus()[0]?.model,
   events,
   relays,
+  candidates,
   users,
   observations: applied,
   observationsPerCpuSecond: Math.round(applied / applySeconds),
   longestBatchMs: rounded(longestApplyMs),
   snapshotMs: Object.fromEntries(RANGES.map((range) => [range, snapshotMs(range)])),
+  snapshotAfterASecondMs: snapshotsWhileCounting(),
   checkpointMs: rounded(checkpointSeconds * 1000),
   stateMb: megabytes(checkpoint.state.length),
   freshFingerprintsMb: megabytes(
@@ -80,7 +93,13 @@ const result = {
   restoreMs: rounded(restoreSeconds * 1000),
   engineMb: megabytes(engine.stats().bytes),
   peakEngineMb: megabytes(peakBytes),
-  rssMb,
+  startMb,
+  rssMb: megabytes(rss),
+  peakRssMb,
+  heapMb: megabytes(heapTotal),
+  heapUsedMb: megabytes(heapUsed),
+  arraysMb: megabytes(arrayBuffers),
+  rssWithCheckpointMb: megabytes(process.memoryUsage.rss()),
   stats: engine.stats(),
 }
 console.log(JSON.stringify(result, undefined, 2))
@@ -121,8 +140,8 @@ function flush(): void {
 }
 
 /** Latencies and uptime of a day of every relay. */
-function reportDay(atSeconds: number): void {
-  const reports = Array.from({ length: relays }, (_, relay) => ({
+function reportsOfDay(atSeconds: number): RelayReport[] {
+  return Array.from({ length: relays }, (_, relay) => ({
     relay: relay + 1,
     atSeconds,
     state: 'live' as const,
@@ -136,7 +155,53 @@ function reportDay(atSeconds: number): void {
     failures: 0,
     nextTrySeconds: 0,
   }))
-  engine.report(reports, 'here')
+}
+
+function reportsOfCandidates(): RelayReport[] {
+  return Array.from({ length: candidates }, (_, n) => ({
+    relay: relays + n + 1,
+    atSeconds: NOW_SECONDS,
+    state: 'waiting' as const,
+    watchedSeconds: 0,
+    connectedSeconds: 0,
+    openMs: [],
+    readMs: [],
+    pingMs: [],
+    offences: {},
+    isProven: false,
+    failures: 3,
+    nextTrySeconds: NOW_SECONDS + 86_400,
+  }))
+}
+
+/** The median of each range, asked for after every second in which something was counted. */
+function snapshotsWhileCounting(): Record<string, number> {
+  const took = new Map<Range, number[]>(RANGES.map((range) => [range, []]))
+  for (let second = 1; second <= SNAPSHOTS; second++) {
+    const nowSeconds = NOW_SECONDS + second
+    engine.apply(observationsOf(nowSeconds))
+    engine.report(reportsOfDay(nowSeconds).slice(0, REPORTS_PER_SECOND), 'here')
+    for (const [range, times] of took)
+      times.push(timed(() => engine.snapshot(range, nowSeconds)).seconds * 1000)
+  }
+  const median = (times: number[]) => rounded(times.sort((a, b) => a - b)[times.length >> 1]!)
+  return Object.fromEntries([...took].map(([range, times]) => [range, median(times)]))
+}
+
+function observationsOf(seenAt: number): ObservationBatch {
+  const second = new ObservationBatch(OBSERVATIONS_PER_SECOND)
+  for (let row = second.addRow(); row < OBSERVATIONS_PER_SECOND - 1; row = second.addRow()) {
+    const author = below(users)
+    second.relay[row] = 1 + below(relays)
+    second.eventHigh[row] = word()
+    second.eventLow[row] = word()
+    second.authorHigh[row] = authors[2 * author]!
+    second.authorLow[row] = authors[2 * author + 1]!
+    second.createdAt[row] = seenAt - below(60)
+    second.seenAt[row] = seenAt
+    second.kind[row] = KINDS[below(KINDS.length)]!
+  }
+  return second
 }
 
 function snapshotMs(range: Range): number {

@@ -21,6 +21,7 @@ const GROUPS = ['relay', 'alerts', 'tier']
 /** In this order each finds what the one before has left. */
 const EVERY: readonly (readonly string[])[] = [
   ['show'],
+  ['begin-anew'],
   ['relay', 'add', 'wss://other.example'],
   ['relay', 'refuse', 'wss://bad.example', '--why', 'it lies'],
   ['relays', '--text', 'example', '--refused', '--state', 'refused', '--limit', '5'],

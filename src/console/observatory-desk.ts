@@ -46,6 +46,8 @@ export interface ObservatoryDesk {
     ): Answer<{ readonly url: string }>
     allow(url: string, by: Actor): Answer<{ readonly url: string }>
   }
+  /** The figures begin at nothing, where they cannot be read back any more; refused where they can. */
+  beginAnew(by: Actor): Answer<unknown>
   exportHistory(query: HistoryQuery): Answer<Readable>
   /** The alerts that the operator has set up, the oldest first. */
   alerts(): Answer<readonly WatchAlert[]>
@@ -91,6 +93,10 @@ export interface ObservatoryFacts {
   /** Deliveries in the database that are not counted yet, or cannot be. */
   readonly waitingBatches: number
   readonly setAsideBatches: number
+  /** Why the figures cannot be read back, and are kept by nobody until an operator does something. */
+  readonly unreadableState?: string
+  /** When a checkpoint of the figures was found damaged last, and the one before it served. */
+  readonly checkpointSetAsideAtSeconds?: number
   /** What relays of this process's share did wrong since it started, by what. */
   readonly offences: Readonly<Record<string, number>>
   /** Who has delivered in the last minutes. */

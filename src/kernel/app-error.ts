@@ -85,7 +85,7 @@ export const ERROR_CODES = {
   OBSERVATORY_JOURNAL_FAILED:
     'The folder with observations that wait for the database cannot be used; the message says why, look at its rights and the disk.',
   OBSERVATORY_STATE_DAMAGED:
-    'The checkpoint of the statistics in the database is not as the program wrote it; restore the database from a backup.',
+    'The checkpoints of the statistics in the database are not as this version wrote them; start the version that did, restore a backup, or run: stoa observatory begin-anew.',
   OBSERVATORY_UNAVAILABLE:
     'The figures of the observatory are being read back from the database, or kept by another process; ask again in a moment.',
   PEER_FAILED:

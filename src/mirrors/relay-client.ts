@@ -2,6 +2,7 @@
  * A client of other relays, for programs: it takes nothing on trust. Everything that comes has a bound in size and in
  * time, what is not read fast enough is not read from the socket either, and what the relay sends is handed on unread.
  */
+import type { LookupFunction } from 'node:net'
 import { WebSocket } from 'ws'
 import { AppError } from '../kernel/index.ts'
 import { type EventSigner, type Filter, finalizeEvent, KINDS, normalizeRelayUrl } from '../nostr/index.ts'
@@ -41,6 +42,8 @@ export interface ConnectRelayOptions {
   readonly limits?: Partial<RelayClientLimits>
   /** Ends the connection when it aborts. */
   readonly signal?: AbortSignal
+  /** Finds the address of a name; the system's when absent. A URL that a stranger named wants one that is guarded. */
+  readonly lookup?: LookupFunction
 }
 
 /** The answer to an EVENT. */
@@ -131,7 +134,7 @@ export class RelayClient {
   #pings: NodeJS.Timeout | undefined
   #markClosed: (failure: AppError) => void = () => undefined
 
-  constructor({ url, signer, limits = {}, signal }: ConnectRelayOptions) {
+  constructor({ url, signer, limits = {}, signal, lookup }: ConnectRelayOptions) {
     const name = normalizeRelayUrl(url)
     if (name === undefined) throw peerFailure('The address', 'is no ws:// or wss:// URL.')
     this.name = name
@@ -144,6 +147,7 @@ export class RelayClient {
     this.#socket = new WebSocket(url, {
       perMessageDeflate: false,
       followRedirects: false,
+      ...(lookup !== undefined && { lookup }),
       handshakeTimeout: this.#limits.connectTimeoutMs,
       maxPayload: this.#limits.maxMessageBytes,
     })

@@ -24,7 +24,8 @@ export interface WatchFigures {
     | 'messages'
     | 'bytes'
     | 'uncertainSeconds'
-  > & { readonly offences: Readonly<Record<string, number>> }
+    | 'ownOutages'
+  > & { readonly ownOutageSince: number | undefined; readonly offences: Readonly<Record<string, number>> }
   readonly intake: Numbers<'observations' | 'known' | 'verified' | 'spared' | 'refused' | 'seenEvents'>
   readonly delivery: Numbers<
     'deliveries' | 'rows' | 'journalled' | 'failures' | 'failuresInARow' | 'journalBytes' | 'waitingRows'
@@ -39,6 +40,7 @@ interface KeeperFigures
     | 'observations'
     | 'counted'
     | 'setAside'
+    | 'tooOld'
     | 'restores'
     | 'checkpoints'
     | 'failures'
@@ -61,6 +63,7 @@ export interface ObservatoryFigures {
         readonly snapshotAtSeconds: number | undefined
         readonly waitingBatches: number
         readonly setAsideBatches: number
+        readonly unreadableState: string | undefined
         readonly collectors: readonly unknown[]
       }
     | undefined
@@ -133,6 +136,19 @@ function registerCollector(meter: Meter, collector: () => WatchFigures['collecto
     'stoa_observatory_uncertain_seconds',
     'Seconds of the past of which relays may have more than they send at once.',
     () => collector()?.uncertainSeconds,
+  )
+  meter.counter(
+    'stoa_observatory_own_outages_total',
+    'How often our own network was away, as far as relays tell.',
+    () => collector()?.ownOutages,
+  )
+  meter.gauge(
+    'stoa_observatory_own_outage',
+    '1 while it is away: nothing is then counted against relays.',
+    () => {
+      const stats = collector()
+      return stats === undefined ? undefined : Number(stats.ownOutageSince !== undefined)
+    },
   )
   meter.counters('stoa_observatory_offences_total', 'What relays did wrong.', ['offence'], () =>
     byName(collector()?.offences ?? {}),
@@ -264,6 +280,11 @@ function registerKeeper(meter: Meter, watch: ObservatoryFigures['watch']): void 
     () => keeper()?.setAside,
   )
   meter.counter(
+    'stoa_observatory_keeper_too_old_total',
+    'Observations in no figure: dated before the first day that is counted.',
+    () => keeper()?.tooOld,
+  )
+  meter.counter(
     'stoa_observatory_keeper_restores_total',
     'Times that the figures were read back.',
     () => keeper()?.restores,
@@ -309,6 +330,14 @@ function registerTables(meter: Meter, figures: ObservatoryFigures): void {
     'stoa_observatory_waiting_batches',
     'Deliveries in the database that are not counted yet.',
     async () => (await standing())?.waitingBatches,
+  )
+  meter.gauge(
+    'stoa_observatory_state_unreadable',
+    '1 while the figures cannot be read back, and an operator has to do something: stoa doctor says what.',
+    async () => {
+      const stands = await standing()
+      return stands === undefined ? undefined : Number(stands.unreadableState !== undefined)
+    },
   )
   meter.gauge(
     'stoa_observatory_set_aside_batches',

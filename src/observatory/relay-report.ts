@@ -22,7 +22,7 @@ export const OFFENCES = [
 export type Offence = (typeof OFFENCES)[number]
 
 /**
- * `candidate`: heard of, not proven. `connecting`, `live` (subscribed and caught up), `catching-up`, `polling` (it closes
+ * `candidate`: heard of, and nobody tries now: it is not proven, or there is no connection for it until its turn comes. `connecting`, `live` (subscribed and caught up), `catching-up`, `polling` (it closes
  * subscriptions that stay open), `waiting` (for the next try), `refused` (an address that is not connected to).
  */
 export type RelayState =

@@ -17,6 +17,8 @@ export interface Coverage {
   /** Observations that are in no figure: dated more than 15 minutes ahead, or before Nostr. */
   readonly futureDated: number
   readonly absurdlyDated: number
+  /** Those dated before the first day whose fingerprints are still kept: nobody can tell whether they were counted. */
+  readonly tooOld?: number
   /** Observations that repeat one that was counted. */
   readonly repeated: number
 }

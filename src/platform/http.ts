@@ -6,13 +6,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  fastify,
-  LogController,
-} from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify'
 import type { Registry } from 'prom-client'
 import { MAX_BODY_BYTES } from './body-limit.ts'
 import { type HomePageFacts, homePage } from './home-page.ts'
@@ -69,6 +63,8 @@ export async function createHttpServer({
   routes,
   upgrades,
 }: HttpServerDeps): Promise<HttpServer> {
+  // Threads that only share this folder's other parts do not read it.
+  const { fastify, LogController } = await import('fastify')
   const log: FastifyBaseLogger = logger.child({ part: 'http' })
   const app = fastify({
     loggerInstance: log,

@@ -19,6 +19,10 @@ export const OBSERVATORY: readonly AdminAction[] = [
     says: 'what is watched, who keeps the figures and how old they are, relays, the journal, offences',
     request: () => get('observatory'),
   }),
+  single('begin-anew', {
+    says: 'let the figures begin at nothing, where "stoa doctor" says that they cannot be read back; hours and days of the past stay',
+    request: () => ({ path: 'observatory/begin-anew', body: {} }),
+  }),
   single('relays', {
     says: 'relays that are known, by address: state and why, and when they are tried next',
     options: [

@@ -77,6 +77,9 @@ const monitor = z
     frequencySeconds: z.int().min(600).max(604_800).default(3600).register(notes, {
       says: 'How often each relay is published anew.',
     }),
+    measuresWrite: z.boolean().default(true).register(notes, {
+      says: 'Time writing too, by an ephemeral event to relays that say that anybody may write.',
+    }),
   })
   .readonly()
   .register(notes, { says: 'This observatory as a monitor of relays (NIP-66).' })
@@ -156,6 +159,12 @@ export const observatory = z
     }),
     keepLogsDays: z.int().min(1).max(3650).default(30).register(notes, {
       says: 'How long it is kept what relays did wrong, and when they came and went.',
+    }),
+    keepFingerprintsDays: z.int().min(92).max(3650).default(120).register(notes, {
+      says: 'How old events may be and still be counted: of older ones it is forgotten whether they were, and they are counted apart. Where relays are read further back than this (backfillHours), or without an end, nothing is forgotten, and the database grows for ever (at 10 million observations a day by about 100 MB each day).',
+    }),
+    keepHoursDays: z.int().min(92).max(3650).default(100).register(notes, {
+      says: 'How long what single relays had and how they answered is kept by the hour; before that it is kept by the day.',
     }),
     monitor,
     api,

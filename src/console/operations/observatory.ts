@@ -35,6 +35,8 @@ const FactsShape = exactly({
   ),
   waitingBatches: Count,
   setAsideBatches: Count,
+  unreadableState: Type.Optional(Type.String()),
+  checkpointSetAsideAtSeconds: Type.Optional(Seconds),
   offences: Type.Record(Type.String(), Count),
   collectors: listOf(exactly({ name: Type.String(), region: Type.String(), deliveredAtSeconds: Seconds })),
 })
@@ -172,6 +174,15 @@ export const OBSERVATORY_OPERATIONS: readonly Operation[] = [
     input: exactly({}),
     output: FactsShape,
     run: (desk) => listed(desk.show()),
+  }),
+  changing({
+    path: 'observatory/begin-anew',
+    says: 'The figures begin at nothing, where they cannot be read back any more and there is no backup. The history of hours and days stays.',
+    need: 'operate',
+    desk: 'observatory',
+    input: exactly({}),
+    output: exactly({ done: Type.Literal(true) }),
+    run: (desk, _input, by) => done(desk.beginAnew(by)),
   }),
   ...RELAYS,
   showing({

@@ -278,6 +278,10 @@ function observatoryDesk(note: Note): ObservatoryDesk {
       offences: { 'forged-id': 2 },
       collectors: [{ name: 'c0ffee', region: 'home', deliveredAtSeconds: AT_SECONDS }],
     }),
+    beginAnew: async (by) => {
+      note(by, 'begin anew')
+      return accepted(undefined)
+    },
     relays: {
       list: async ({ text = '', isRefused, limit = 100 }) =>
         accepted(

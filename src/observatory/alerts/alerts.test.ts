@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { Outcome, Refusal } from '../../kernel/index.ts'
 import type { Database } from '../../platform/database/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
@@ -8,6 +8,7 @@ import {
   ALICE,
   type Answer,
   BOB,
+  forgetAlerts,
   isGenuineOfReadme,
   NOW,
   openTestAlerts,
@@ -24,15 +25,16 @@ const DAY = 86_400
 let database: Database
 let rig: TestAlerts | undefined
 const receivers: Receiver[] = []
-beforeEach(async () => {
+beforeAll(async () => {
   database = await testDatabase()
 })
 afterEach(async () => {
   await rig?.stop()
   rig = undefined
   for (const receiver of receivers.splice(0)) await receiver.close()
-  await database.close()
+  await forgetAlerts(database)
 })
+afterAll(() => database.close())
 
 async function open(deps: Partial<OpenAlertsDeps> = {}): Promise<TestAlerts> {
   rig = await openTestAlerts(database, deps)

@@ -5,6 +5,7 @@ import { accepted, refused } from '../../kernel/index.ts'
 import type { Database } from '../../platform/database/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
 import { addAlertRoutes, alertPaths } from './index.ts'
+import { ALERT_ROUTES } from './routes.ts'
 import { ALICE, BOB, openTestAlerts, type TestAlerts, testSnapshot } from './testing/index.ts'
 
 let database: Database
@@ -22,8 +23,9 @@ beforeEach(async () => {
   addAlertRoutes(app, {
     alerts: () => (isReady ? rig.alerts : undefined),
     identify: async ({ headers: { authorization } }) => {
-      if (authorization === 'alice') return accepted({ pubkey: ALICE, isOperator: true })
-      if (authorization === 'bob') return accepted({ pubkey: BOB })
+      if (authorization === 'alice') return accepted({ pubkey: ALICE, mayChange: true, isOperator: true })
+      if (authorization === 'bob') return accepted({ pubkey: BOB, mayChange: true })
+      if (authorization === "bob's reader") return accepted({ pubkey: BOB, mayChange: false })
       return refused({ code: 'UNAUTHORIZED', text: 'sign the request' })
     },
     addressOf: ({ headers }) => headers['x-test-address']?.toString(),
@@ -183,6 +185,35 @@ test("only an operator reaches the operator's alerts, and nobody those of anothe
   expect((await ask('GET', 'alerts', undefined, 'alice')).body.alerts).toEqual([])
   expect(await ask('GET', 'alerts?owner=operator')).toMatchObject({ status: 403 })
   expect(await ask('GET', `alerts?owner=${BOB}`, undefined, 'alice')).toMatchObject({ status: 403 })
+})
+
+test('an API key that reads only sees the alerts and webhooks of its owner, and changes none of them', async () => {
+  const alert = (await ask('POST', 'alerts', RULE)).body
+  const webhook = (await ask('POST', 'webhooks', { url: 'https://hook.example/x', topics: ['alert'] })).body
+  const reader = "bob's reader"
+  const changes: readonly [Method, string, unknown?][] = [
+    ['POST', 'alerts', RULE],
+    ['PATCH', `alerts/${alert.id}`, { is_paused: true }],
+    ['DELETE', `alerts/${alert.id}`],
+    ['POST', 'webhooks', { url: 'https://hook.example/y', topics: ['alert'] }],
+    ['PATCH', `webhooks/${webhook.id}`, { new_secret: true }],
+    ['POST', `webhooks/${webhook.id}/test`],
+    ['DELETE', `webhooks/${webhook.id}`],
+  ]
+  // Each route that changes something is among them.
+  const routes = ALERT_ROUTES.filter(({ method }) => method !== 'GET')
+  expect(changes).toHaveLength(routes.length)
+  for (const [method, path, body] of changes) {
+    expect(await ask(method, path, body, reader)).toMatchObject({
+      status: 403,
+      body: { error: { code: 'NOT_ALLOWED', message: expect.stringContaining('only read') } },
+    })
+  }
+  const { secret: _, ...shown } = webhook
+  expect((await ask('GET', 'alerts', undefined, reader)).body).toEqual({ alerts: [alert] })
+  expect((await ask('GET', `alerts/${alert.id}`, undefined, reader)).body).toEqual(alert)
+  expect((await ask('GET', 'webhooks', undefined, reader)).body).toEqual({ webhooks: [shown] })
+  expect((await ask('GET', 'alerts/history', undefined, reader)).status).toBe(200)
 })
 
 test('the history is read by pages, the newest first, and of one alert when that is asked for', async () => {

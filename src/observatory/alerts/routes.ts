@@ -29,6 +29,8 @@ import {
 
 export interface AlertCaller {
   readonly pubkey: string
+  /** False for an API key that was made to read only: it makes, changes, removes and tests nothing. */
+  readonly mayChange: boolean
   /** May also ask for what the operator has set up, by `?owner=operator`. */
   readonly isOperator?: boolean
 }
@@ -63,6 +65,11 @@ const STATUS_OF_CODE: ReadonlyMap<string, number> = new Map([
   ['RATE_LIMITED', 429],
   ['UNAVAILABLE', 503],
 ])
+
+const READS_ONLY: Refusal = {
+  code: 'NOT_ALLOWED',
+  text: 'this API key may only read alerts and webhooks; what changes them takes one with the scope alerts:write, or your own key',
+}
 
 interface Asked<I> {
   readonly alerts: Alerts
@@ -251,6 +258,7 @@ function add<S extends TSchema>(
     handler: async (request, reply) => {
       const caller = await identify(request)
       if (!caller.ok) return send(reply, caller)
+      if (method !== 'GET' && !caller.value.mayChange) return send(reply, refused(READS_ONLY))
       const alerts = alertsNow()
       if (alerts === undefined) {
         return send(

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Outcome } from '../../kernel/index.ts'
 import type { ObservatoryApiDeps } from './deps.ts'
+import { HealthDesk } from './health-desk.ts'
 import type { Answer } from './http/answer.ts'
 import { AnswerCache } from './http/answer-cache.ts'
 import type { TimedRefusal } from './http/refuse.ts'
@@ -22,6 +23,7 @@ export interface ApiContext {
   /** Answers that are being made, by version and what was asked. */
   readonly making: Map<string, Promise<Outcome<Answer, TimedRefusal>>>
   readonly callers: Callers
+  readonly health: HealthDesk
   readonly live: LiveHub
   readonly relayRecords: RelayRecordsDesk
   /** Readers of the stream; they end when the server does. */
@@ -42,6 +44,7 @@ export function createApiContext(deps: ObservatoryApiDeps): ApiContext {
     cache: new AnswerCache(),
     making: new Map(),
     callers: new Callers(deps),
+    health: new HealthDesk(deps),
     live,
     relayRecords: new RelayRecordsDesk(deps),
     streams,

@@ -47,7 +47,7 @@ function describe(operation: Operation): ApiOperation {
   const parameters: Readonly<Record<string, Parameter<unknown>>> = operation.parameters
   return {
     summary: says,
-    description: LIMITED,
+    description: limitsOf(operation),
     operationId: idOf(operation.method ?? 'GET', url),
     tags: [tag],
     security: SECURITY,
@@ -71,6 +71,16 @@ function describe(operation: Operation): ApiOperation {
 
 const LIMITED =
   'Anybody: 100 requests in 15 minutes, unless `RateLimit-Limit` says otherwise; more with an API key.'
+
+function limitsOf(operation: Operation): string {
+  if (operation.is === 'figures') return LIMITED
+  const { cost, ownLimit } = operation
+  if (cost === 0) return 'Not limited.'
+  if (ownLimit !== undefined) {
+    return `${ownLimit} requests of an address in 15 minutes, counted apart from all others.`
+  }
+  return cost === 1 ? LIMITED : `${LIMITED} This counts as ${cost}.`
+}
 
 function parameterOf(name: string, { allowed, schema, fallback }: Parameter<unknown>, isInPath: boolean) {
   const simple = ['string', 'number', 'boolean'].includes(typeof fallback?.value)

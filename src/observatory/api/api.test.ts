@@ -1,10 +1,8 @@
 import { get } from 'node:http'
-import { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { TSchema } from 'typebox'
 import Value from 'typebox/value'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AppError } from '../../kernel/index.ts'
 import { createMemoryBus } from '../../platform/bus/index.ts'
 import type { Cohort, StatisticsSource } from '../snapshot.ts'
@@ -389,10 +387,9 @@ describe('limits', () => {
     for (let n = 0; n < 50; n++) expect((await api.get('/stats/overview', known)).status).toBe(304)
   })
 
-  test('a page of this very site may ask more, and the site itself and its health are not limited', async () => {
+  test('a page of this very site may ask more, and its looks are not limited', async () => {
     const page = { ...from('192.0.2.4'), 'sec-fetch-site': 'same-origin' }
     expect((await api.get('/stats/overview', page)).headers['ratelimit-limit']).toBe('600')
-    for (let n = 0; n < 110; n++) expect((await api.get('/health', from('192.0.2.5'))).status).toBe(200)
     expect((await api.get('/brand')).headers['ratelimit-limit']).toBeUndefined()
   })
 
@@ -430,86 +427,7 @@ describe('limits', () => {
   })
 })
 
-describe('exports', () => {
-  test('stream as a file of the days asked for', async () => {
-    const { status, headers, text } = await api.get(
-      '/stats/export?what=network-events&since=2026-11-01&until=2026-11-21',
-    )
-    expect(status).toBe(200)
-    expect(text).toBe('day,events\n2026-11-21,5\n')
-    expect(headers).toMatchObject({
-      'content-type': 'text/csv; charset=utf-8',
-      'content-disposition': 'attachment; filename="network-events_2026-11-01_2026-11-21.csv"',
-      'ratelimit-remaining': '90',
-    })
-    expect(api.exports).toEqual([
-      {
-        what: 'network-events',
-        format: 'csv',
-        sinceSeconds: Date.parse('2026-11-01') / 1_000,
-        untilSeconds: Date.parse('2026-11-21') / 1_000,
-      },
-    ])
-  })
-
-  test('one that fails gives its place back', async () => {
-    const failing = await startTestApi({
-      exportHistory: async () => {
-        throw new Error('the disk is full')
-      },
-    })
-    for (let n = 0; n < 5; n++) {
-      expect((await failing.get('/stats/export?what=network-events')).status).toBe(500)
-    }
-    await failing.close()
-  })
-
-  test('without a database there is none for now, which is no fault', async () => {
-    const early = await startTestApi({
-      exportHistory: async () => {
-        throw new AppError('DATABASE_UNREACHABLE', 'The database is not ready yet.')
-      },
-    })
-    const { status, json } = await early.get('/stats/export?what=network-events')
-    expect([status, json]).toMatchObject([503, { error: { code: 'UNAVAILABLE' } }])
-    await early.close()
-  })
-
-  test('one that nobody waits for any more is thrown away when it is there', async () => {
-    const made: Readable[] = []
-    let finish: (() => void) | undefined
-    const slow = await startTestApi({
-      exportHistory: () =>
-        new Promise((resolve) => {
-          finish = () => resolve(made[made.push(new Readable({ read: () => {} })) - 1]!)
-        }),
-    })
-    const port = await slow.listen()
-    const leaving = new AbortController()
-    const asked = fetch(`http://127.0.0.1:${port}/api/v1/stats/export?what=clients`, {
-      signal: leaving.signal,
-    }).catch(() => 'left')
-    await vi.waitFor(() => expect(finish).toBeDefined())
-    leaving.abort()
-    expect(await asked).toBe('left')
-    await delay(50)
-    finish?.()
-    // It is closed, and so its file is removed, though nobody read it.
-    await vi.waitFor(() => expect(made[0]?.destroyed).toBe(true))
-    await slow.close()
-  })
-
-  test('the head of a file, and of a stream, comes without one being made', async () => {
-    const head = await api.server.app.inject({ method: 'HEAD', url: '/api/v1/stats/export?what=clients' })
-    expect([head.statusCode, head.headers['content-type']]).toEqual([200, 'text/csv; charset=utf-8'])
-    expect(api.exports).toEqual([])
-    const stream = await api.server.app.inject({ method: 'HEAD', url: '/api/v1/stats/stream' })
-    expect([stream.statusCode, stream.headers['content-type']]).toEqual([
-      200,
-      'text/event-stream; charset=utf-8',
-    ])
-  })
-
+describe('what is not there', () => {
   test('what cannot be recommended is refused with its reason', async () => {
     const { status, json } = await api.get(`/stats/recommendations?pubkey=${NOBODY}`)
     expect([status, json]).toMatchObject([404, { error: { code: 'NO_FOLLOWS' } }])
@@ -524,20 +442,6 @@ describe('exports', () => {
   })
 })
 
-test('health is 503 when the database failed or nobody answers, degraded when Redis is away', async () => {
-  const failed = await startTestApi({ health: async () => ({ database: 'failed', redis: 'ok' }) })
-  const silent = await startTestApi({ health: () => Promise.reject(new Error('away')) })
-  const degraded = await startTestApi({ health: async () => ({ database: 'ok', redis: 'failed' }) })
-  const answers = await Promise.all([failed, silent, degraded].map((one) => one.get('/health')))
-  expect(answers.map(({ status }) => status)).toEqual([503, 503, 200])
-  expect(answers.map(({ json }) => (json as { readonly status: string }).status)).toEqual([
-    'failed',
-    'failed',
-    'degraded',
-  ])
-  await Promise.all([failed, silent, degraded].map((one) => one.close()))
-})
-
 test('every path is in the OpenAPI document, with its parameters', () => {
   const paths = observatoryPaths()
   const urls = OPERATIONS.filter(({ url }) => !url.endsWith('*')).map(
@@ -548,6 +452,20 @@ test('every path is in the OpenAPI document, with its parameters', () => {
   expect(relays?.parameters.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['range', 'sort', 'limit', 'offset', 'nip', 'country', 'min_uptime', 'q']),
   )
+  expect(paths['/api/v1/stats/full/{range}']?.get?.parameters.map(({ name }) => name)).toEqual([
+    'range',
+    'limit',
+    'offset',
+  ])
+  const limits = ['/stats/overview', '/stats/export', '/health', '/brand'].map(
+    (path) => paths[`/api/v1${path}`]?.get?.description,
+  )
+  expect(limits).toEqual([
+    expect.stringContaining('100 requests'),
+    expect.stringContaining('counts as 10'),
+    expect.stringContaining('1800 requests'),
+    'Not limited.',
+  ])
   const ids = Object.values(paths).flatMap((methods) =>
     Object.values(methods).map(({ operationId }) => operationId),
   )

@@ -9,6 +9,7 @@ import type { Range } from '../ranges.ts'
 import type { StatisticsSource, UserCount } from '../snapshot.ts'
 import type { BrandBody, MonitorBody, RecommendationsBody, ServiceState } from './bodies.ts'
 import type { LiveHub } from './live/live-hub.ts'
+import type { ExportPatience } from './send-export.ts'
 import type { ApiTiers } from './tiers/api-tiers.ts'
 
 export interface ObservatoryApiDeps {
@@ -17,6 +18,8 @@ export interface ObservatoryApiDeps {
   readonly records: () => RecordsReader | undefined
   /** Absent: this program cannot export. @throws AppError DATABASE_UNREACHABLE, OBSERVATORY_EXPORT_UNAVAILABLE: not now. */
   readonly exportHistory?: (query: ExportQuery) => Promise<Readable>
+  /** Of who takes an export; `EXPORT_PATIENCE` when absent. */
+  readonly exportPatience?: ExportPatience
   /** Refusals are answered as they are: `NO_FOLLOWS`, `NO_FIGURES`, `BUSY`. */
   readonly recommend?: (pubkey: string) => Promise<Outcome<RecommendationsBody, Refusal>>
   readonly spamScore?: (text: string) => SpamScore

@@ -5,7 +5,7 @@ import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { AppError } from '../../kernel/index.ts'
 import { RANGES, SECONDS_PER_DAY } from '../ranges.ts'
-import type { HealthBody, ServiceState, SpamScoreBody, UsageBody } from './bodies.ts'
+import type { HealthBody, SpamScoreBody, UsageBody } from './bodies.ts'
 import { EXPORT_FORMATS, EXPORT_SUBJECTS } from './deps.ts'
 import { isoTime, stepLabel } from './figures/texts.ts'
 import { type Operation, type PlainAsked, plain } from './http/operation.ts'
@@ -22,14 +22,14 @@ import {
 } from './http/schemas.ts'
 import { serveStream } from './live/live-stream.ts'
 import { TOPICS } from './live/topics.ts'
+import { EXPORT_PATIENCE, sendExport } from './send-export.ts'
 
 /** An export reads much of the database: it counts as so many requests. */
 const EXPORT_COST = 10
 const EXPORT_DAYS = 30
-/** Who takes nothing of an export for so long does not want it. */
-const EXPORT_PATIENCE_MS = 30_000
 const USAGE_DAYS_SHOWN = 31
-const HEALTH_TIMEOUT_MS = 2_000
+/** Requests of an address in 15 minutes: two a second, for all who look whether it works. */
+const HEALTH_LIMIT = 1_800
 
 const CONTENT_TYPES = {
   csv: 'text/csv; charset=utf-8',
@@ -40,6 +40,12 @@ const CONTENT_TYPES = {
 const BUSY: TimedRefusal = {
   code: 'BUSY',
   text: 'as many of these are under way as may be; try again in a moment',
+  retryAfterSeconds: 10,
+}
+
+const EXPORTING: TimedRefusal = {
+  code: 'BUSY',
+  text: 'an export of yours is under way; one at a time',
   retryAfterSeconds: 10,
 }
 
@@ -56,14 +62,14 @@ export const MORE_OPERATIONS: readonly Operation[] = [
     run: async ({ context, reply, values }) => {
       const { recommend } = context.deps
       if (recommend === undefined) return refuseWith(reply, notOffered('a recommendation'))
-      const done = context.recommendationSlots.take()
-      if (done === undefined) return refuseWith(reply, BUSY)
+      const slot = context.recommendationSlots.take()
+      if (!slot.ok) return refuseWith(reply, BUSY)
       try {
         const recommended = await recommend(values.pubkey)
         if (!recommended.ok) return refuseWith(reply, recommended.refusal)
         return await fresh(reply, 'private, max-age=60').send(recommended.value)
       } finally {
-        done()
+        slot.value()
       }
     },
   }),
@@ -88,7 +94,7 @@ export const MORE_OPERATIONS: readonly Operation[] = [
   }),
   plain({
     url: '/stats/export',
-    says: `History as a file. The last ${EXPORT_DAYS} days unless \`since\` says otherwise. Counts as ${EXPORT_COST} requests.`,
+    says: `History as a file. The last ${EXPORT_DAYS} days unless \`since\` says otherwise. One at a time, within an hour. Who takes nothing of it for 30 seconds is dropped.`,
     tag: 'statistics',
     cost: EXPORT_COST,
     parameters: {
@@ -130,7 +136,7 @@ export const MORE_OPERATIONS: readonly Operation[] = [
   }),
   plain({
     url: '/brand',
-    says: 'Name and looks of this observatory. Not limited.',
+    says: 'Name and looks of this observatory.',
     tag: 'program',
     cost: 0,
     parameters: {},
@@ -139,16 +145,17 @@ export const MORE_OPERATIONS: readonly Operation[] = [
   }),
   plain({
     url: '/health',
-    says: 'Whether what the API rests on works; 503 when the database does not. Not limited.',
+    says: 'Whether what the API rests on works, at most a second old; 503 when the database does not.',
     tag: 'program',
-    cost: 0,
+    cost: 1,
+    ownLimit: HEALTH_LIMIT,
     parameters: {},
     output: HealthSchema,
     run: async ({ context, reply }) => {
-      const services = await healthOf(context.deps.health)
+      const { services, atSeconds } = await context.health.current()
       const states = Object.values(services)
       const status = services.database === 'failed' ? 'failed' : states.includes('failed') ? 'degraded' : 'ok'
-      const body: HealthBody = { status, timestamp: isoTime(context.deps.clock.nowSeconds()), services }
+      const body: HealthBody = { status, timestamp: isoTime(atSeconds), services }
       return fresh(reply)
         .code(status === 'failed' ? 503 : 200)
         .send(body)
@@ -177,6 +184,7 @@ async function serveExport({
   request,
   reply,
   values,
+  caller,
 }: PlainAsked<ExportParameters>): Promise<FastifyReply> {
   const { exportHistory, clock } = context.deps
   if (exportHistory === undefined) return refuseWith(reply, notOffered('an export'))
@@ -192,21 +200,18 @@ async function serveExport({
       .type(CONTENT_TYPES[format])
       .header('content-disposition', `attachment; filename="${what}_${days}.${format}"`)
   if (request.method === 'HEAD') return asFile().send()
-  const done = context.exportSlots.take()
-  if (done === undefined) return refuseWith(reply, BUSY)
-  let stream: Readable
+  const slot = context.exportSlots.take(caller.subject)
+  if (!slot.ok) return refuseWith(reply, slot.refusal === 'held' ? EXPORTING : BUSY)
+  let file: Readable
   try {
-    stream = await exportHistory({ what, format, sinceSeconds, untilSeconds })
+    file = await exportHistory({ what, format, sinceSeconds, untilSeconds })
   } catch (error) {
-    done()
+    slot.value()
     if (!isNotReady(error)) throw error
     return refuseWith(reply, notOffered('an export'))
   }
-  stream.once('close', done)
-  // Whoever has left meanwhile, or leaves in the middle of it, or reads nothing, gives the slot back too.
-  if (reply.raw.destroyed) stream.destroy()
-  reply.raw.setTimeout(EXPORT_PATIENCE_MS, () => reply.raw.destroy())
-  return asFile().send(stream)
+  file.once('close', slot.value)
+  return sendExport(asFile(), file, context.deps.exportPatience ?? EXPORT_PATIENCE)
 }
 
 const NOT_READY_CODES: readonly string[] = ['DATABASE_UNREACHABLE', 'OBSERVATORY_EXPORT_UNAVAILABLE']
@@ -247,22 +252,4 @@ async function serveUsage({ context, reply, caller }: PlainAsked<Parameters>): P
 
 function finiteOrNull(value: number): number | null {
   return Number.isFinite(value) ? value : null
-}
-
-type Services = Readonly<Record<'database' | 'redis', ServiceState>>
-
-/** What does not answer in time has failed. */
-async function healthOf(ask: () => Promise<Services>): Promise<Services> {
-  const failed: Services = { database: 'failed', redis: 'failed' }
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Services>((resolve) => {
-    timer = setTimeout(() => resolve(failed), HEALTH_TIMEOUT_MS)
-  })
-  try {
-    return await Promise.race([ask(), late])
-  } catch {
-    return failed
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -168,13 +168,14 @@ export const OPERATIONS: readonly Operation[] = [
   }),
   figures({
     url: '/stats/full/:range',
-    says: 'All of these in one answer.',
+    says: 'All of these in one answer. `relays` is a page of them, most events first: the first 1,000 unless `limit` and `offset` say otherwise. `X-Total-Count` says how many there are, `Link` where the others are; `/stats/relays` has them alone.',
     tag: 'statistics',
-    parameters: { range: word(RANGES) },
+    parameters: { range: word(RANGES), ...page },
     inPath: ['range'],
     output: FullSchema,
     rangeOf: (values) => values.range,
-    show: ({ sourced }) => shown(showFull(sourced)),
+    show: ({ sourced, values, url }) =>
+      shown(showFull(sourced, values), pageHeaders(sourced.snapshot.relays.length, values, url)),
   }),
   figures({
     url: '/stats/zaps',

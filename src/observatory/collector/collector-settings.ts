@@ -1,4 +1,6 @@
 import type { FloodBounds } from './flood-gauge.ts'
+import type { OutageBounds } from './own-outage.ts'
+import type { TurnBounds } from './plan.ts'
 
 /** What an operator decides. */
 export interface CollectorSettings {
@@ -37,9 +39,7 @@ export const DEFAULT_COLLECTOR_SETTINGS = {
 } as const
 
 /** What nobody needs to change but tests, which have less patience. */
-export interface CollectorLimits extends FloodBounds {
-  /** How often deadlines are looked at. */
-  readonly tickMs: number
+export interface CollectorLimits extends FloodBounds, OutageBounds, TurnBounds {
   readonly maxConnecting: number
   readonly connectTimeoutMs: number
   /** How long a relay may say nothing while it owes an answer. */
@@ -64,6 +64,8 @@ export interface CollectorLimits extends FloodBounds {
   readonly refreshMs: number
   /** How often what was discovered is learnt. */
   readonly learnMs: number
+  /** While our own network is away: how often some relays are tried, give or take a half. */
+  readonly scoutMs: number
 }
 
 export const DEFAULT_LIMITS: CollectorLimits = {
@@ -86,4 +88,10 @@ export const DEFAULT_LIMITS: CollectorLimits = {
   reportMs: 10_000,
   refreshMs: 300_000,
   learnMs: 5_000,
+  scoutMs: 5_000,
+  outageGraceMs: 2_000,
+  outageQuietMs: 5_000,
+  outageWindowMs: 60_000,
+  turnMs: 300_000,
+  maxTurnMs: 1_800_000,
 }

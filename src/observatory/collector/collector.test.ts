@@ -337,6 +337,55 @@ test('relays of relay lists are learnt, connected to and read', async () => {
   expect(watched.idsOf(second.url).size).toBe(4)
 })
 
+test('a relay that another names in its information is learnt, connected to and read', async () => {
+  const second = await startRelay({ events: pastEvents(4) })
+  const first = await startRelay({ information: { name: 'first', relays: [`${second.url}/`, 'nonsense'] } })
+  const watched = await open({ seeds: [first.url] })
+  await eventually(() =>
+    watched.collector.relays().some(({ url, state }) => url === second.url && state === 'live'),
+  )
+  expect(watched.directory.origins.get(second.url)).toBe('information')
+  expect(watched.idsOf(second.url).size).toBe(4)
+})
+
+test('an address that the directory gave up is not tried any more, and takes no room', async () => {
+  const [here, gone] = [await startRelay(), await startRelay()]
+  await gone.stop()
+  const watched = await open({ seeds: [here.url, gone.url] })
+  await eventually(() => watched.statusOf(gone.url).failures === 1 && watched.stateOf(here.url) === 'live')
+  watched.directory.giveUp(gone.url)
+  watched.directory.giveUp(here.url)
+  watched.collector.look()
+  await eventually(() => watched.collector.stats().known === 1)
+  // What has proved itself meanwhile is not given up, whatever the directory says.
+  expect(watched.stateOf(here.url)).toBe('live')
+})
+
+test('where there are more relays than connections, each has its turn, and none is down for want of one', async () => {
+  const clock = createJumpingClock()
+  const relays = await Promise.all(Array.from({ length: 8 }, () => startRelay({ events: pastEvents(1) })))
+  const watched = await open({
+    seeds: relays.map(({ url }) => url),
+    settings: { maxConnections: 3 },
+    limits: { turnMs: 100 },
+    clock,
+  })
+  await eventually(() => watched.collector.relays().every(({ isProven }) => isProven))
+  // Whoever has a connection now has had its turn when it loses it.
+  const before = relays.map(({ connections, openConnections }) => connections - openConnections)
+  const from = watched.reports.length
+  // Those that had their turn as candidates may have another one now.
+  clock.jumpSeconds(601)
+  await eventually(() => relays.every(({ connections }, n) => connections > before[n]!))
+  const reports = watched.reports.slice(from)
+  for (const report of reports) {
+    expect(report.state).not.toBe('waiting')
+    expect(report).toMatchObject({ failures: 0, connectedSeconds: report.watchedSeconds })
+  }
+  // They give their connection up, and say so.
+  expect(reports.filter(({ state }) => state === 'candidate').length).toBeGreaterThan(0)
+})
+
 test('no more connections than allowed, and proven relays keep theirs', async () => {
   const relays = await Promise.all(Array.from({ length: 6 }, () => startRelay({ events: pastEvents(1) })))
   const watched = await open({ seeds: relays.map(({ url }) => url), settings: { maxConnections: 3 } })

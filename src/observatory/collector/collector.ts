@@ -3,14 +3,15 @@ import type { Clock } from '../../kernel/index.ts'
 import type { Logger } from '../../platform/index.ts'
 import { createNameResolver, type ResolveName } from '../../platform/internet/index.ts'
 import type { EventIntake } from '../event-intake.ts'
-import type { DirectoryEntry, RelayDirectory, RelayOrigin } from '../relay-directory.ts'
 import {
-  OFFENCES,
-  type Offence,
-  type RelayCursor,
-  type RelayReport,
-  type RelayState,
-} from '../relay-report.ts'
+  type DirectoryEntry,
+  FOUND_ORIGINS,
+  type RelayDirectory,
+  type RelayOrigin,
+} from '../relay-directory.ts'
+import type { Offence, RelayReport, RelayState } from '../relay-report.ts'
+import type { Collector, CollectorStats, RelayStatus } from './collector-figures.ts'
+import { offenceTotals, statusOf } from './collector-figures.ts'
 import {
   type CollectorLimits,
   type CollectorSettings,
@@ -19,11 +20,14 @@ import {
 } from './collector-settings.ts'
 import { Discovery } from './discovery.ts'
 import { createInformationDesk } from './information-desk.ts'
+import { KnownRelay } from './known-relay.ts'
 import type { CollectorMembers } from './members.ts'
-import { type Plannable, planConnections } from './plan.ts'
+import { OutageRounds } from './outage-rounds.ts'
+import { OutageJudge } from './own-outage.ts'
+import { planConnections } from './plan.ts'
 import { normalizeRelayAddress } from './relay-address.ts'
 import { type RouteRules, routeOf } from './relay-route.ts'
-import { RelayWatch } from './relay-watch.ts'
+import { RelayWatch, type WatchDeps } from './relay-watch.ts'
 import { shareOf } from './share.ts'
 
 export interface CollectorDeps {
@@ -43,65 +47,12 @@ export interface CollectorDeps {
   readonly resolve?: ResolveName
 }
 
-/** A relay, for health and console. */
-export interface RelayStatus {
-  readonly relay: number
-  readonly url: string
-  readonly state: RelayState
-  readonly reason: string | undefined
-  readonly isProven: boolean
-  readonly failures: number
-  readonly nextTrySeconds: number
-  readonly cursor: RelayCursor
-  readonly pingMs: number | undefined
-  /** Since the collector was opened. */
-  readonly offences: Readonly<Partial<Record<Offence, number>>>
-}
-
-/** Plain numbers. */
-export interface CollectorStats {
-  readonly known: number
-  /** Known ones that are this collector's to read. */
-  readonly share: number
-  readonly connected: number
-  readonly connecting: number
-  readonly waiting: number
-  readonly candidates: number
-  readonly refused: number
-  /** Since the collector was opened; of EVENT messages. */
-  readonly messages: number
-  readonly bytes: number
-  /** Seconds of which relays may have more than they send at once. */
-  readonly uncertainSeconds: number
-  readonly offences: Readonly<Record<Offence, number>>
-}
-
-export interface Collector {
-  /**
-   * What changed since the last call; to be called about once a second, before what the intake holds is delivered. A
-   * cursor in it covers only events that were given to the intake before.
-   */
-  takeReports(): readonly RelayReport[]
-  relays(): readonly RelayStatus[]
-  stats(): CollectorStats
-  /** The directory has changed: it is read now, and not within minutes. What an operator refused is left. */
-  look(): void
-  /** Leaves all relays. What is still to be reported can be taken afterwards. */
-  stop(): Promise<void>
-}
-
 /** Reports of one call; the others come with the next. */
 const MAX_REPORTS = 2_000
 const MAX_LEARNT_AT_ONCE = 500
 /** A relay that gave its connection to another waits for its next turn. */
 const ROTATION_MS = 600_000
-
-/** A relay that is known; the watch is made when it is first tried. */
-interface KnownRelay extends Plannable {
-  entry: DirectoryEntry
-  watch: RelayWatch | undefined
-  isOurs: boolean
-}
+const NO_ROOM = 'others need the connection'
 
 /**
  * Opens the connections.
@@ -123,6 +74,9 @@ class OpenCollector implements Collector {
   readonly #known = new Map<string, KnownRelay>()
   readonly #discovery: Discovery
   readonly #desk = createInformationDesk()
+  readonly #judge: OutageJudge
+  readonly #rounds: OutageRounds
+  readonly #watchDeps: WatchDeps
   readonly #timers: NodeJS.Timeout[] = []
   readonly #stops: (() => void)[] = []
   readonly #offences = new Map<Offence, number>()
@@ -147,6 +101,22 @@ class OpenCollector implements Collector {
     }
     this.#discovery = new Discovery({ rules: this.#rules, isKnown: (url) => this.#known.has(url) })
     this.#intake = this.#countingIntake(deps.intake)
+    this.#judge = new OutageJudge(this.#limits)
+    const { clock, logger, random = Math.random } = deps
+    this.#rounds = new OutageRounds({ judge: this.#judge, limits: this.#limits, logger, random })
+    this.#watchDeps = {
+      settings,
+      clock,
+      random,
+      limits: this.#limits,
+      intake: this.#intake,
+      judge: this.#judge,
+      routeOf: (url) => routeOf(url, this.#routes),
+      askInformation: (route) => this.#desk.ask(route),
+      onNamed: (url, named) => {
+        if (settings.discovers) this.#discovery.noteNamed(url, named, clock.nowSeconds())
+      },
+    }
   }
 
   async start(): Promise<void> {
@@ -185,31 +155,19 @@ class OpenCollector implements Collector {
   }
 
   relays(): readonly RelayStatus[] {
-    return this.#ours().map(({ entry, watch }) => ({
-      relay: entry.relay,
-      url: entry.url,
-      state: watch?.state ?? (entry.isProven ? 'waiting' : 'candidate'),
-      reason: watch?.reason,
-      isProven: watch?.isProven ?? entry.isProven,
-      failures: watch?.failures ?? entry.failures,
-      nextTrySeconds: watch === undefined ? entry.nextTrySeconds : Math.ceil(watch.nextTryMs / 1_000),
-      cursor: watch?.cursor ?? entry.cursor,
-      pingMs: watch?.lastPingMs,
-      offences: Object.fromEntries(watch?.offences ?? []),
-    }))
+    return this.#ours().map(statusOf)
   }
 
   stats(): CollectorStats {
     const relays = this.#ours()
-    const states = relays.map(
-      ({ entry, watch }) => watch?.state ?? (entry.isProven ? 'waiting' : 'candidate'),
-    )
-    const count = (...wanted: readonly RelayState[]) =>
-      states.filter((state) => wanted.includes(state)).length
+    const counts = new Map<RelayState, number>()
+    for (const { state } of relays) counts.set(state, (counts.get(state) ?? 0) + 1)
+    const count = (state: RelayState) => counts.get(state) ?? 0
+    const { sinceMs } = this.#judge
     return {
       known: this.#known.size,
       share: relays.length,
-      connected: count('catching-up', 'live', 'polling'),
+      connected: count('catching-up') + count('live') + count('polling'),
       connecting: count('connecting'),
       waiting: count('waiting'),
       candidates: relays.filter(({ isProven }) => !isProven).length,
@@ -217,12 +175,18 @@ class OpenCollector implements Collector {
       messages: this.#messages,
       bytes: this.#bytes,
       uncertainSeconds: relays.reduce((sum, { watch }) => sum + (watch?.uncertainSeconds ?? 0), 0),
-      offences: this.#offenceTotals(relays),
+      offences: offenceTotals(relays, this.#offences),
+      ownOutages: this.#judge.outages,
+      ownOutageSince: sinceMs === undefined ? undefined : Math.floor(sinceMs / 1_000),
     }
   }
 
   look(): void {
-    this.#inTurn(async () => this.#adopt(await this.#deps.directory.all()))
+    this.#inTurn(async () => {
+      const entries = await this.#deps.directory.all()
+      this.#adopt(entries)
+      this.#forgetOthers(entries)
+    })
   }
 
   async stop(): Promise<void> {
@@ -289,7 +253,7 @@ class OpenCollector implements Collector {
 
   async #learnDiscovered(): Promise<void> {
     const found = this.#discovery.take(MAX_LEARNT_AT_ONCE)
-    for (const origin of ['relay-list', 'monitor'] as const) {
+    for (const origin of FOUND_ORIGINS) {
       const urls = found.filter((relay) => relay.origin === origin).map(({ url }) => url)
       if (urls.length > 0) await this.#learn(urls, origin)
     }
@@ -302,7 +266,8 @@ class OpenCollector implements Collector {
       const known = this.#known.get(entry.url)
       if (known !== undefined) known.entry = entry
       else if (this.#known.size < this.#deps.settings.maxKnownRelays) {
-        this.#known.set(entry.url, this.#knownRelay(entry, this.#isOurs(entry.url, live)))
+        const isOwn = entry.url === this.#deps.own
+        this.#known.set(entry.url, new KnownRelay(entry, this.#isOurs(entry.url, live), isOwn))
       }
       this.#obey(entry.url)
     }
@@ -313,35 +278,20 @@ class OpenCollector implements Collector {
     const known = this.#known.get(url)
     if (known === undefined || !known.isOurs) return
     if (known.entry.isRefused === true) {
-      known.watch ??= this.#watch(known.entry)
+      known.watch ??= this.#watch(known)
       known.watch.refuse('the operator refuses it')
     } else if (known.watch?.state === 'refused' && this.#refusalOf(url) === undefined) {
       known.watch.allow()
     }
   }
 
-  #knownRelay(entry: DirectoryEntry, isOurs: boolean): KnownRelay {
-    return {
-      url: entry.url,
-      entry,
-      watch: undefined,
-      isOurs,
-      get isProven() {
-        return this.watch?.isProven ?? this.entry.isProven
-      },
-      get isActive() {
-        return this.watch?.isActive ?? false
-      },
-      get isConnected() {
-        return this.watch?.isConnected ?? false
-      },
-      get failures() {
-        return this.watch?.failures ?? this.entry.failures
-      },
-      get nextTryMs() {
-        if (this.watch?.state === 'refused' || this.entry.isRefused === true) return Number.POSITIVE_INFINITY
-        return this.watch?.nextTryMs ?? this.entry.nextTrySeconds * 1_000
-      },
+  /** The directory has given up those that are not in it: they never answered. What we know of a relay may be newer. */
+  #forgetOthers(entries: readonly DirectoryEntry[]): void {
+    const there = new Set(entries.map(({ url }) => url))
+    for (const known of this.#known.values()) {
+      if (there.has(known.url) || known.isProven || known.isActive) continue
+      this.#keepOffences(known)
+      this.#known.delete(known.url)
     }
   }
 
@@ -383,51 +333,56 @@ class OpenCollector implements Collector {
   #giveAway(known: KnownRelay): void {
     known.isOurs = false
     const { watch } = known
-    known.watch = undefined
     if (watch === undefined) return
+    this.#keepOffences(known)
+    known.watch = undefined
     watch.release('another collector reads it')
-    for (const [offence, count] of watch.offences) {
-      this.#offences.set(offence, (this.#offences.get(offence) ?? 0) + count)
-    }
     const last = watch.takeReport(this.#deps.clock.nowMs(), true)
     if (last !== undefined) this.#leaving.push(last)
+  }
+
+  /** Offences are counted since the collector was opened, also those of relays that it has no watch of any more. */
+  #keepOffences({ watch }: KnownRelay): void {
+    for (const [offence, count] of watch?.offences ?? []) {
+      this.#offences.set(offence, (this.#offences.get(offence) ?? 0) + count)
+    }
   }
 
   #tick(): void {
     if (this.#isStopped) return
     const nowMs = this.#deps.clock.nowMs()
+    const ours = this.#ours()
+    // While nothing is read nobody answers, and that says nothing.
+    if (!this.#intake.isFull) this.#rounds.look(ours, nowMs)
     for (const watch of this.#watches()) watch.tick(nowMs)
     if (this.#intake.isFull) return
+    if (this.#judge.isOn) for (const known of this.#rounds.scouts(ours, nowMs)) this.#connect(known)
+    // Our own relay is on this side of the network.
+    this.#plan(this.#judge.isOn ? ours.filter(({ isPinned }) => isPinned) : ours, nowMs)
+  }
+
+  #plan(relays: readonly KnownRelay[], nowMs: number): void {
     const { maxConnections } = this.#deps.settings
     const bounds = {
       maxConnections: Math.min(maxConnections, MAX_CONNECTIONS),
       maxConnecting: this.#limits.maxConnecting,
+      turnMs: this.#limits.turnMs,
+      maxTurnMs: this.#limits.maxTurnMs,
     }
-    const { connect, release } = planConnections(this.#ours(), bounds, nowMs)
-    for (const { watch } of release) watch?.release('others need the connection', ROTATION_MS)
+    const { connect, release, crowdedOut } = planConnections(relays, bounds, nowMs)
+    for (const { watch } of [...release, ...crowdedOut]) watch?.rest(NO_ROOM, ROTATION_MS)
     for (const known of connect) this.#connect(known)
   }
 
   #connect(known: KnownRelay): void {
-    known.watch ??= this.#watch(known.entry)
+    known.watch ??= this.#watch(known)
     const address = this.#refusalOf(known.url)
     if (address !== undefined) known.watch.refuse(address)
     else known.watch.connect()
   }
 
-  #watch(entry: DirectoryEntry): RelayWatch {
-    const { settings, clock, random } = this.#deps
-    return new RelayWatch({
-      entry,
-      route: routeOf(entry.url, this.#routes),
-      isOwn: entry.url === this.#deps.own,
-      settings,
-      limits: this.#limits,
-      intake: this.#intake,
-      clock,
-      random: random ?? Math.random,
-      askInformation: (route) => this.#desk.ask(route),
-    })
+  #watch({ entry, isPinned }: KnownRelay): RelayWatch {
+    return new RelayWatch(this.#watchDeps, entry, isPinned)
   }
 
   /** The directory may hold addresses that were accepted under other settings. */
@@ -447,12 +402,5 @@ class OpenCollector implements Collector {
 
   #watches(): readonly RelayWatch[] {
     return [...this.#known.values()].flatMap(({ watch }) => (watch === undefined ? [] : [watch]))
-  }
-
-  #offenceTotals(relays: readonly KnownRelay[]): Record<Offence, number> {
-    const count = (offence: Offence) =>
-      relays.reduce((sum, { watch }) => sum + (watch?.offences.get(offence) ?? 0), 0)
-    const totals = OFFENCES.map((offence) => [offence, (this.#offences.get(offence) ?? 0) + count(offence)])
-    return Object.fromEntries(totals)
   }
 }

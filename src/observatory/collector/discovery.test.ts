@@ -5,6 +5,7 @@ import {
   MAX_RELAYS_PER_EVENT,
   MAX_RELAYS_PER_HOST,
   MAX_RELAYS_PER_LIST_AUTHOR,
+  MAX_RELAYS_PER_NAMING_HOST,
 } from './discovery.ts'
 
 const PUBLIC = { allowPrivate: false, allowOnion: false }
@@ -59,4 +60,23 @@ test('one host cannot fill the directory with paths, however many authors name t
   for (let author = 0; author < 200; author++)
     found.note(relayList(`${author}`, [`wss://evil.example.org/${author}`]), 0)
   expect(found.take(5_000)).toHaveLength(MAX_RELAYS_PER_HOST)
+})
+
+test('relays that the information of others names come by the same bounds', () => {
+  const found = discovery(['wss://known.example.org'])
+  const from = 'wss://naming.example.org/inbox'
+  found.noteNamed(from, ['wss://One.example.org/', 'wss://known.example.org', 'ws://10.0.0.1'], 0)
+  expect(found.take(10)).toEqual([{ url: 'wss://one.example.org', origin: 'information' }])
+  for (let hour = 0; hour < 20; hour++) found.noteNamed(from, hosts(hour * 100, 16), 0)
+  expect(found.take(5_000)).toHaveLength(MAX_RELAYS_PER_NAMING_HOST - 1)
+})
+
+test('an address that the directory did not take is brought to it once a day, however often it is named', () => {
+  const found = discovery()
+  const name = (author: string, seconds: number) => {
+    found.note(relayList(author, ['wss://dead.example.org']), seconds)
+    return found.take(10).length
+  }
+  expect(['a', 'b', 'c'].map((author) => name(author, 0))).toEqual([1, 0, 0])
+  expect(['a', 'b'].map((author) => name(author, 86_400))).toEqual([1, 0])
 })

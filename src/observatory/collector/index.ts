@@ -1,11 +1,6 @@
 /** The door of the collector: connections to other relays. */
-export {
-  type Collector,
-  type CollectorDeps,
-  type CollectorStats,
-  openCollector,
-  type RelayStatus,
-} from './collector.ts'
+export { type CollectorDeps, openCollector } from './collector.ts'
+export type { Collector, CollectorStats, RelayStatus } from './collector-figures.ts'
 export {
   type CollectorLimits,
   type CollectorSettings,

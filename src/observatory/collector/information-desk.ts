@@ -1,5 +1,4 @@
-import type { RelayInformationFacts } from '../relay-report.ts'
-import { fetchRelayInformation } from './relay-information.ts'
+import { fetchRelayInformation, type RelayInformation } from './relay-information.ts'
 import type { RelayRoute } from './relay-route.ts'
 
 /** Information documents that are fetched at once. */
@@ -8,7 +7,7 @@ const AT_ONCE = 16
 /** Fetches the information of relays, not all at the same time. */
 export interface InformationDesk {
   /** Undefined when the relay gives none, or when the desk was stopped. */
-  ask(route: RelayRoute): Promise<RelayInformationFacts | undefined>
+  ask(route: RelayRoute): Promise<RelayInformation | undefined>
   stop(): void
 }
 

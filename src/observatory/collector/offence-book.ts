@@ -26,7 +26,7 @@ const HOUR_MS = 3_600_000
 export class OffenceBook {
   readonly #maxPointsPerHour: number
   readonly #totals = new Map<Offence, number>()
-  #unreported = new Map<Offence, number>()
+  #unreported: Map<Offence, number> | undefined
   #hourStartMs = 0
   #points = 0
 
@@ -35,7 +35,7 @@ export class OffenceBook {
   }
 
   get hasUnreported(): boolean {
-    return this.#unreported.size > 0
+    return this.#unreported !== undefined
   }
 
   get totals(): ReadonlyMap<Offence, number> {
@@ -45,6 +45,7 @@ export class OffenceBook {
   /** @returns whether it has become too much for this hour. */
   note(offence: Offence, nowMs: number): boolean {
     this.#totals.set(offence, (this.#totals.get(offence) ?? 0) + 1)
+    this.#unreported ??= new Map()
     this.#unreported.set(offence, (this.#unreported.get(offence) ?? 0) + 1)
     if (nowMs - this.#hourStartMs >= HOUR_MS) {
       this.#hourStartMs = nowMs
@@ -62,8 +63,8 @@ export class OffenceBook {
   /** How often since the last call. */
   take(): Readonly<Partial<Record<Offence, number>>> {
     const taken = this.#unreported
-    if (taken.size === 0) return {}
-    this.#unreported = new Map()
+    if (taken === undefined) return {}
+    this.#unreported = undefined
     return Object.fromEntries(OFFENCES.flatMap((offence) => entryOf(taken, offence)))
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
-import { fetchRelayInformation, parseRelayInformation } from './relay-information.ts'
+import { fetchRelayInformation, MAX_NAMED_RELAYS, parseRelayInformation } from './relay-information.ts'
 
 const stops: (() => void)[] = []
 afterEach(() => {
@@ -45,24 +45,45 @@ test('what is shown of a document is cut, typed and without what acts on a termi
   expect(parsed).toEqual({
     ok: true,
     value: {
-      name: 'A [31m relay',
-      description: 'x'.repeat(160),
-      nips: [1, 11, 42],
-      countries: ['DE'],
-      languages: ['en', 'de-AT'],
-      needsPayment: false,
-      needsAuth: true,
-      needsWork: true,
-      restrictsWrites: true,
+      facts: {
+        name: 'A [31m relay',
+        description: 'x'.repeat(160),
+        nips: [1, 11, 42],
+        countries: ['DE'],
+        languages: ['en', 'de-AT'],
+        needsPayment: false,
+        needsAuth: true,
+        needsWork: true,
+        restrictsWrites: true,
+      },
+      named: [],
     },
   })
+})
+
+test('relays that a document names in fields of its own are read, some of them, and nothing else in those fields', () => {
+  const many = Array.from({ length: 100 }, (_, index) => `wss://relay${index}.example.org`)
+  const parse = (document: unknown) => {
+    const parsed = parseRelayInformation(JSON.stringify(document))
+    return parsed.ok ? parsed.value.named : []
+  }
+  expect(parse({ relays: ['wss://a.example.org', 5, null], mirrors: ['wss://b.example.org'] })).toEqual([
+    'wss://a.example.org',
+    'wss://b.example.org',
+  ])
+  expect(parse({ relays: many, mirrors: ['wss://b.example.org'] })).toEqual(many.slice(0, MAX_NAMED_RELAYS))
+  expect(parse({ relays: 'wss://a.example.org', mirrors: { 'wss://b.example.org': 1 } })).toEqual([])
+  expect(parse({ relays: [`wss://${'x'.repeat(1_000)}`] })).toEqual([])
 })
 
 test('a document is asked for as NIP-11 has it', async () => {
   const facts = await ask((request, response) =>
     response.end(JSON.stringify({ name: `${request.url} ${request.headers.accept}` })),
   )
-  expect(facts).toMatchObject({ ok: true, value: { name: '/path application/nostr+json', nips: [] } })
+  expect(facts).toMatchObject({
+    ok: true,
+    value: { facts: { name: '/path application/nostr+json', nips: [] } },
+  })
 })
 
 test.each<readonly [string, RequestListener, string]>([

@@ -13,15 +13,28 @@ const MAX_NIPS = 128
 const MAX_LIST = 16
 const MAX_ICON_CHARACTERS = 255
 
+/** Other relays that one document may name; further ones are not read. */
+export const MAX_NAMED_RELAYS = 16
+const MAX_NAMED_CHARACTERS = 255
+
+export interface RelayInformation {
+  readonly facts: RelayInformationFacts
+  /**
+   * Addresses of other relays that it names, as it spells them. NIP-11 has no field for that and lets relays add fields of
+   * their own: `relays` and `mirrors`, lists of URLs, are read.
+   */
+  readonly named: readonly string[]
+}
+
 /** Asks a relay for its information document. Redirects are not followed. The refusal says what came instead. */
 export async function fetchRelayInformation(
   { address, options }: RelayRoute,
   signal: AbortSignal,
-): Promise<Outcome<RelayInformationFacts, string>> {
+): Promise<Outcome<RelayInformation, string>> {
   const url = new URL(address)
   const isTls = url.protocol === 'wss:'
   url.protocol = isTls ? 'https:' : 'http:'
-  const { promise, resolve } = Promise.withResolvers<Outcome<RelayInformationFacts, string>>()
+  const { promise, resolve } = Promise.withResolvers<Outcome<RelayInformation, string>>()
   const request = (isTls ? requestHttps : requestHttp)(url, {
     ...options,
     agent: false,
@@ -54,12 +67,12 @@ export async function fetchRelayInformation(
 }
 
 /** Reads an information document; what is not as NIP-11 has it is left out. */
-export function parseRelayInformation(text: string): Outcome<RelayInformationFacts, string> {
+export function parseRelayInformation(text: string): Outcome<RelayInformation, string> {
   const document = asObject(parseJson(text))
   if (document === undefined) return refused('it is no JSON object')
   const limitation = asObject(document.limitation) ?? {}
   const minDifficulty = limitation.min_pow_difficulty
-  return accepted({
+  const facts: RelayInformationFacts = {
     ...textFact('name', document.name),
     ...textFact('description', document.description),
     ...textFact('software', document.software),
@@ -72,7 +85,18 @@ export function parseRelayInformation(text: string): Outcome<RelayInformationFac
     needsWork: typeof minDifficulty === 'number' && minDifficulty > 0,
     restrictsWrites: limitation.restricted_writes === true,
     ...iconFact(document.icon),
-  })
+  }
+  return accepted({ facts, named: namedRelays(document.relays, document.mirrors) })
+}
+
+function namedRelays(...lists: readonly unknown[]): readonly string[] {
+  const named = new Set<string>()
+  for (const list of lists) {
+    if (!Array.isArray(list)) continue
+    for (const url of list.slice(0, MAX_NAMED_RELAYS))
+      if (typeof url === 'string' && url.length <= MAX_NAMED_CHARACTERS) named.add(url)
+  }
+  return [...named].slice(0, MAX_NAMED_RELAYS)
 }
 
 type TextFact = 'name' | 'description' | 'software' | 'version'

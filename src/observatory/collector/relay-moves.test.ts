@@ -5,6 +5,7 @@ test('every state but refusal leads to a connection again, and a connection can 
   for (const state of ['connecting', 'catching-up', 'live', 'polling'] as const) {
     expect(afterMove(state, 'fail')).toBe('waiting')
     expect(afterMove(state, 'release')).toBe('waiting')
+    expect(afterMove(state, 'rest')).toBe('candidate')
   }
   for (const state of ['candidate', 'waiting'] as const)
     expect(afterMove(state, 'connect')).toBe('connecting')

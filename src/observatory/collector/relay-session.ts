@@ -132,6 +132,18 @@ export class RelaySession {
     return this.#hasAnswered
   }
 
+  /** When the relay sent anything last, in milliseconds; 0 before it did. */
+  get lastSignMs(): number {
+    return this.#lastSignMs
+  }
+
+  /** Asks for a sign of life, unless one is awaited already. */
+  probe(): void {
+    if (!this.isOpen || this.#link.isPinged || this.#link.isPaused) return
+    this.#pingedMs = this.#deps.clock.nowMs()
+    this.#link.ping()
+  }
+
   /** What was read whole by now; covers nothing that was not given to the intake. */
   get cursor(): RelayCursor {
     if (this.#reading === undefined) return this.#cursor

@@ -5,10 +5,17 @@ const MAX_SAMPLES = 64
 
 export type Latency = 'openMs' | 'readMs' | 'pingMs'
 
+type Samples = Readonly<Record<Latency, number[]>>
+
+const NO_SAMPLES: Readonly<Record<Latency, readonly number[]>> = { openMs: [], readMs: [], pingMs: [] }
+/** What a relay reports that was neither watched nor measured. */
+export const NOTHING_TALLIED = { watchedSeconds: 0, connectedSeconds: 0, ...NO_SAMPLES } as const
+
 export class RelayTally {
   #watchedMs = 0
   #connectedMs = 0
-  #samples: Record<Latency, number[]> = { openMs: [], readMs: [], pingMs: [] }
+  /** Most relays are not connected to, and most that are were measured in an earlier report. */
+  #samples: Samples | undefined
 
   watched(ms: number, isConnected: boolean): void {
     this.#watchedMs += ms
@@ -16,6 +23,7 @@ export class RelayTally {
   }
 
   measured(what: Latency, ms: number): void {
+    this.#samples ??= { openMs: [], readMs: [], pingMs: [] }
     const samples = this.#samples[what]
     if (samples.length < MAX_SAMPLES) samples.push(Math.round(ms * 10) / 10)
   }
@@ -26,8 +34,8 @@ export class RelayTally {
     const connectedSeconds = Math.min(watchedSeconds, Math.floor(this.#connectedMs / 1_000))
     this.#watchedMs -= watchedSeconds * 1_000
     this.#connectedMs -= connectedSeconds * 1_000
-    const samples = this.#samples
-    this.#samples = { openMs: [], readMs: [], pingMs: [] }
+    const samples = this.#samples ?? NO_SAMPLES
+    this.#samples = undefined
     return { watchedSeconds, connectedSeconds, ...samples }
   }
 }

@@ -5,8 +5,9 @@ import type { RelayFeed } from '../event-intake.ts'
 import { ObservationBatch } from '../observation-batch.ts'
 import type { Offence } from '../relay-report.ts'
 import { Asking } from './asking.ts'
+import { CanonicalReader } from './canonical-event.ts'
 import { factsOf } from './event-facts.ts'
-import { type FrameScan, SUBSCRIPTION_AT, scanFrame } from './frame-scan.ts'
+import { AFTER_SUBSCRIPTION, type FrameScan, SUBSCRIPTION_AT, scanFrame } from './frame-scan.ts'
 import { hex32InText } from './hex-fingerprint.ts'
 import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake-limits.ts'
 import type { IntakeStats } from './intake-stats.ts'
@@ -54,6 +55,7 @@ class Intake implements ObservationIntake {
   readonly #seen: SeenEvents
   readonly #authors: LoneAuthors
   readonly #asking: Asking<Unverified> | undefined
+  readonly #reader = new CanonicalReader()
   readonly #scan: FrameScan = { subscriptionEnd: 0, high: 0, low: 0 }
   readonly #drainListeners = new Set<() => void>()
   readonly #eventListeners = new Set<(event: NostrEvent) => void>()
@@ -98,8 +100,16 @@ class Intake implements ObservationIntake {
   take(feed: RelayFeed, data: Buffer): number {
     this.#messages++
     const scan = this.#scan
-    if (!scanFrame(data, scan) || !this.#seen.find(scan.high, scan.low)) return this.#takeParsed(feed, data)
-    return this.#takeKnown(feed, this.#subscriptionOf(data, scan.subscriptionEnd))
+    if (!scanFrame(data, scan)) return this.#takeParsed(feed, data)
+    if (this.#seen.find(scan.high, scan.low))
+      return this.#takeKnown(feed, this.#subscriptionOf(data, scan.subscriptionEnd))
+    const event = this.#reader.read(data, scan.subscriptionEnd + AFTER_SUBSCRIPTION)
+    if (event === undefined) return this.#takeParsed(feed, data)
+    const subscriptionId = this.#subscriptionOf(data, scan.subscriptionEnd)
+    return (
+      this.#refusalOf(feed, subscriptionId, event) ??
+      this.#takeUnseen(feed, event, this.#reader.computeId(data))
+    )
   }
 
   get isFull(): boolean {
@@ -174,15 +184,27 @@ class Intake implements ObservationIntake {
     return this.#observe(feed, seen.high, seen.low)
   }
 
+  /** The plain way, for whatever is not spelled as most relays spell it. */
   #takeParsed(feed: RelayFeed, data: Buffer): number {
     const frame = parseFrame(data)
     if (!frame.ok) return this.#refuse(feed, frame.refusal)
     const { subscriptionId, event } = frame.value
     if (this.#find(event)) return this.#takeKnown(feed, subscriptionId)
+    return (
+      this.#refusalOf(feed, subscriptionId, event) ?? this.#takeUnseen(feed, event, computeEventId(event))
+    )
+  }
+
+  /** Undefined for an event that is to be looked at further. */
+  #refusalOf(feed: RelayFeed, subscriptionId: string, event: NostrEvent): number | undefined {
     if (!feed.isAsked(subscriptionId, event.kind, event.created_at))
       return this.#refuse(feed, 'not-asked-for')
-    if (this.#isOfInventedKey(feed, event)) return this.#refuse(feed, 'too-many-keys')
-    if (computeEventId(event) !== event.id) return this.#refuse(feed, 'forged-id')
+    return this.#isOfInventedKey(feed, event) ? this.#refuse(feed, 'too-many-keys') : undefined
+  }
+
+  /** @param id what is hashed of the event, not what it says. */
+  #takeUnseen(feed: RelayFeed, event: NostrEvent, id: string): number {
+    if (id !== event.id) return this.#refuse(feed, 'forged-id')
     const unverified = { feed, event }
     if (this.#asking === undefined || this.#asking.isFull) return this.#verify(unverified)
     this.#asking.ask(unverified)

@@ -11,6 +11,8 @@ export interface FrameScan {
 
 const HEAD = Buffer.from('["EVENT","')
 export const SUBSCRIPTION_AT = HEAD.length
+/** The event begins so many bytes after the end of the subscription's name: after a quote and a comma. */
+export const AFTER_SUBSCRIPTION = 2
 const ID_KEY = Buffer.from('"id":"')
 const ID_CHARACTERS = 64
 /** Longer names of subscriptions are nobody's (NIP-01). */
@@ -42,7 +44,8 @@ export function scanFrame(data: Buffer, into: FrameScan): boolean {
   const nameLimit = Math.min(length, SUBSCRIPTION_AT + MAX_SUBSCRIPTION_BYTES)
   let at = SUBSCRIPTION_AT
   for (; at < nameLimit && data[at] !== QUOTE; at++) if (!isPlain(data[at]!)) return false
-  if (data[at] !== QUOTE || data[at + 1] !== COMMA || data[at + 2] !== OPENING_BRACE) return false
+  if (data[at] !== QUOTE || data[at + 1] !== COMMA || data[at + AFTER_SUBSCRIPTION] !== OPENING_BRACE)
+    return false
   into.subscriptionEnd = at
   const idAt = findId(data, at + 3)
   if (idAt === -1 || data[idAt + ID_CHARACTERS] !== QUOTE) return false

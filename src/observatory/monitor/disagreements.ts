@@ -1,6 +1,7 @@
 /** Where another monitor differs from us, in words for people. */
 import { requirementsOf } from './discovery-of.ts'
 import { isDown, isOnline, type MonitoredRelay } from './monitored-relay.ts'
+import type { RelayTimes } from './probe-relay.ts'
 
 /** Times that differ by more than this factor disagree, unless both are so short that it means nothing. */
 const RTT_FACTOR = 3
@@ -23,18 +24,25 @@ export interface MonitorFacts {
   readonly requirements: ReadonlyMap<string, boolean>
 }
 
+/** What we know of it, and what we measured last. */
+export interface OurFacts {
+  readonly relay: MonitoredRelay
+  readonly times: RelayTimes
+}
+
 export function disagreementsOf(
   theirs: MonitorFacts,
-  ours: MonitoredRelay,
+  { relay, times }: OurFacts,
   nowSeconds: number,
 ): readonly string[] {
   return [
-    ...stateDisagreement(theirs, ours, nowSeconds),
-    ...rttDisagreement('open a connection', theirs.rttOpenMs, ours.rttOpenMs),
-    ...rttDisagreement('answer a question', theirs.rttReadMs, ours.rttReadMs),
-    ...nipsDisagreement(theirs, ours),
-    ...requirementDisagreement('payment', 'payment', theirs, ours),
-    ...requirementDisagreement('auth', 'authentication', theirs, ours),
+    ...stateDisagreement(theirs, relay, nowSeconds),
+    ...rttDisagreement('open a connection', theirs.rttOpenMs, times.openMs),
+    ...rttDisagreement('answer a question', theirs.rttReadMs, times.readMs),
+    ...rttDisagreement('take an event', theirs.rttWriteMs, times.writeMs),
+    ...nipsDisagreement(theirs, relay),
+    ...requirementDisagreement('payment', 'payment', theirs, relay),
+    ...requirementDisagreement('auth', 'authentication', theirs, relay),
   ]
 }
 

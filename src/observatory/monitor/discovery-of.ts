@@ -2,11 +2,9 @@
 import type { RelayDiscovery, RelayNetwork } from '../../nostr/index.ts'
 import type { RelayInformationFacts } from '../relay-report.ts'
 import type { MonitoredRelay } from './monitored-relay.ts'
+import type { RelayTimes } from './probe-relay.ts'
 
-export function discoveryOf(
-  { url, information, rttOpenMs, rttReadMs }: MonitoredRelay,
-  rttWriteMs: number | undefined,
-): RelayDiscovery {
+export function discoveryOf({ url, information }: MonitoredRelay, times: RelayTimes): RelayDiscovery {
   return {
     url,
     network: networkOf(url),
@@ -19,9 +17,9 @@ export function discoveryOf(
     geohashes: [],
     countries: information?.countries ?? [],
     languages: (information?.languages ?? []).flatMap((language) => /^[a-z]{2}\b/i.exec(language)?.[0] ?? []),
-    rttOpenMs,
-    rttReadMs,
-    rttWriteMs,
+    rttOpenMs: times.openMs,
+    rttReadMs: times.readMs,
+    rttWriteMs: times.writeMs,
     document: information === undefined ? undefined : JSON.stringify(documentOf(information)),
   }
 }

@@ -1,22 +1,16 @@
 import type { Kysely } from 'kysely'
-import type { Clock } from '../../kernel/index.ts'
 import {
   isHex64,
-  type MonitorAnnouncement,
-  monitorAnnouncement,
   type NostrEvent,
   normalizeRelayUrl,
   parseRelayDiscovery,
   RELAY_DISCOVERY_KIND,
-  relayDiscovery,
-  type UnsignedTemplate,
 } from '../../nostr/index.ts'
 import type { Tables } from '../../platform/database/index.ts'
 import type { MonitorBody } from '../api/bodies.ts'
 import { COMPARED_REQUIREMENTS, disagreementsOf } from './disagreements.ts'
-import { discoveryOf } from './discovery-of.ts'
-import { isOnline, type MonitoredRelay } from './monitored-relay.ts'
-import { PublishingPlan } from './publishing-plan.ts'
+import { type MonitoredRelay, timesOf } from './monitored-relay.ts'
+import type { RelayTimes } from './probe-relay.ts'
 import {
   forgetOldNotes,
   KEPT_SECONDS,
@@ -24,11 +18,10 @@ import {
   readNotes,
   writeNotes,
 } from './relay-monitors-table.ts'
+import { type PublisherDeps, RelayPublisher } from './relay-publisher.ts'
 
 /** What is due is looked for this often. */
 const TICK_MS = 1_000
-/** After something could not be published, nothing is for a while. */
-const PAUSE_AFTER_FAILURE_SECONDS = 30
 /** Notes that wait to be written; whoever hands in one more waits. */
 const MAX_WAITING_NOTES = 2_000
 /** Notes are written when the oldest has waited so long. */
@@ -36,41 +29,18 @@ const WRITE_AFTER_SECONDS = 5
 const FORGET_EVERY_SECONDS = 3_600
 /** An event dated further ahead says nothing. */
 const MAX_AHEAD_SECONDS = 900
-/** A relay that has not acknowledged a probe by then is not timed. */
-const PROBE_TIMEOUT_MS = 10_000
-/** Ephemeral, so that no relay keeps it; NIP-66 names no kind for it. */
-const PROBE_KIND = 20_166
 
-export interface MonitorSettings {
-  /** Each relay is published once in this time. */
-  readonly frequencySeconds: number
-  /** Events of kind 30166 at most. */
-  readonly maxPerMinute: number
-  /** What is announced: milliseconds by check, as the collector waits. */
-  readonly timeoutsMs?: ReadonlyMap<string, number>
-  /** Where the monitor stands (NIP-52); not said when absent. */
-  readonly geohash?: string
-}
-
-export interface MonitorDeps {
+export interface MonitorDeps extends PublisherDeps {
   /** All relays that we know of, as they are now. */
   readonly reports: () => readonly MonitoredRelay[]
-  /** Signs an event with the key of the observatory and stores it in the own relay. */
-  readonly publish: (template: UnsignedTemplate) => Promise<void>
-  readonly clock: Clock
-  readonly settings: MonitorSettings
   readonly db: Kysely<Tables>
   /** The key that `publish` signs with: its events are not another monitor's. */
   readonly pubkey?: string
   /**
-   * Writes an event to a relay and times the OK, in milliseconds; undefined when it refuses. Absent (the usual case): writing is
-   * not measured. It is asked only of relays that say that anybody may write.
+   * Whether this process publishes now: only one of those that share a key is to. Absent: it does. A process that does not
+   * still takes in what others say.
    */
-  readonly measureWrite?: (
-    url: string,
-    probe: UnsignedTemplate,
-    signal: AbortSignal,
-  ) => Promise<number | undefined>
+  readonly publishes?: () => boolean
 }
 
 export interface MonitorCounters {
@@ -85,7 +55,7 @@ export interface MonitorCounters {
 
 /** This observatory as a monitor of relays (NIP-66). */
 export interface Monitor {
-  /** Begins to publish. */
+  /** Begins to publish, and to know the relays of which others may speak. */
   start(): void
   /** Publishes nothing more, waits for what is under way, and writes what was noted. */
   stop(): Promise<void>
@@ -107,21 +77,14 @@ export function openMonitor(deps: MonitorDeps): Monitor {
 
 class OpenMonitor implements Monitor {
   readonly #deps: MonitorDeps
-  readonly #plan: PublishingPlan
   readonly #waiting = new Map<string, MonitorNote>()
   readonly #counters = { published: 0, failedToPublish: 0, noted: 0, passedOver: 0, withoutRoom: 0 }
-  readonly #stopping = new AbortController()
+  #publisher: RelayPublisher | undefined
   #timer: NodeJS.Timeout | undefined
   #ticking: Promise<void> | undefined
   #writing: Promise<void> | undefined
-  /** What was announced last, to find that it has changed. */
-  #announced = ''
-  #pausedUntilSeconds = 0
   #forgotAtSeconds = 0
   #oldestWaitingSeconds = 0
-  /** Spare allowance of the last minute, and when it was counted. */
-  #allowance = 1
-  #allowanceAtMs: number
   /** By relay as `normalizeRelayUrl` spells it; made anew with each tick. */
   #known: ReadonlyMap<string, MonitoredRelay> = new Map()
   /** Of the URLs of the last reports. */
@@ -129,8 +92,6 @@ class OpenMonitor implements Monitor {
 
   constructor(deps: MonitorDeps) {
     this.#deps = deps
-    this.#plan = new PublishingPlan(deps.settings.frequencySeconds)
-    this.#allowanceAtMs = deps.clock.nowMs()
     this.#lookAtReports()
   }
 
@@ -141,8 +102,10 @@ class OpenMonitor implements Monitor {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
-    this.#stopping.abort()
+    // Before the tick, so that what it waits for ends; and after it, since it may have been the first one.
+    await this.#publisher?.stop()
     await this.#ticking
+    await this.#publisher?.stop()
     await this.#writeNotes()
   }
 
@@ -181,7 +144,10 @@ class OpenMonitor implements Monitor {
       rtt_open: note.rttOpenMs ?? null,
       rtt_read: note.rttReadMs ?? null,
       rtt_write: note.rttWriteMs ?? null,
-      disagreements: ours === undefined ? [] : disagreementsOf(note, ours, nowSeconds),
+      disagreements:
+        ours === undefined
+          ? []
+          : disagreementsOf(note, { relay: ours, times: this.#timesOf(ours) }, nowSeconds),
     }))
   }
 
@@ -196,14 +162,20 @@ class OpenMonitor implements Monitor {
     } catch {
       // The database is away: the notes stay, and `note` makes their senders wait.
     }
-    if (this.#deps.clock.nowSeconds() < this.#pausedUntilSeconds) return
-    try {
-      await this.#announce()
-      await this.#publishDue()
-    } catch {
-      this.#counters.failedToPublish++
-      this.#pausedUntilSeconds = this.#deps.clock.nowSeconds() + PAUSE_AFTER_FAILURE_SECONDS
+    await this.#publishOrNot()
+  }
+
+  async #publishOrNot(): Promise<void> {
+    const isToPublish = this.#deps.publishes?.() ?? true
+    if (isToPublish) {
+      this.#publisher ??= new RelayPublisher(this.#deps, this.#counters)
+      await this.#publisher.tick([...this.#known.values()])
+      return
     }
+    // Whoever begins again has not published for a while, and another process has: it begins as after a start.
+    const ending = this.#publisher
+    this.#publisher = undefined
+    await ending?.stop()
   }
 
   #lookAtReports(): void {
@@ -220,74 +192,8 @@ class OpenMonitor implements Monitor {
     this.#spellings = spellings
   }
 
-  async #announce(): Promise<void> {
-    const { settings, measureWrite, publish, clock } = this.#deps
-    const announcement: MonitorAnnouncement = {
-      frequencySeconds: settings.frequencySeconds,
-      timeoutsMs: settings.timeoutsMs ?? new Map(),
-      checks: ['open', 'read', 'nip11', ...(measureWrite === undefined ? [] : ['write'])],
-      geohashes: settings.geohash === undefined ? [] : [settings.geohash],
-    }
-    const template = monitorAnnouncement(announcement, clock.nowSeconds())
-    const tags = JSON.stringify(template.tags)
-    if (tags === this.#announced) return
-    await publish(template)
-    this.#announced = tags
-  }
-
-  async #publishDue(): Promise<void> {
-    const { clock, publish } = this.#deps
-    // A relay that is down at its moment stays due, and is published when it is back.
-    const proven = new Map(
-      [...this.#known.values()].filter(({ isProven }) => isProven).map((relay) => [relay.url, relay]),
-    )
-    const due = this.#plan
-      .due([...proven.keys()], clock.nowSeconds())
-      .map((url) => proven.get(url)!)
-      // That a monitor publishes a relay means that it is online; silence means that it is not.
-      .filter(isOnline)
-    for (const relay of due.slice(0, this.#takeAllowance(due.length))) {
-      if (this.#stopping.signal.aborted) return
-      const rttWriteMs = await this.#measureWrite(relay)
-      const template = relayDiscovery(discoveryOf(relay, rttWriteMs), clock.nowSeconds())
-      if (template.ok) {
-        await publish(template.value)
-        this.#counters.published++
-      }
-      this.#plan.published(relay.url, clock.nowSeconds())
-    }
-  }
-
-  /** How many may go out now: a minute's allowance comes back evenly, and at most two seconds' of it are saved up. */
-  #takeAllowance(wanted: number): number {
-    const { clock, settings } = this.#deps
-    const nowMs = clock.nowMs()
-    const perMs = settings.maxPerMinute / 60_000
-    const most = Math.max(1, perMs * 2 * TICK_MS)
-    this.#allowance = Math.min(most, this.#allowance + (nowMs - this.#allowanceAtMs) * perMs)
-    this.#allowanceAtMs = nowMs
-    const taken = Math.min(wanted, Math.floor(this.#allowance))
-    this.#allowance -= taken
-    return taken
-  }
-
-  async #measureWrite({ url, information }: MonitoredRelay): Promise<number | undefined> {
-    const { measureWrite, clock } = this.#deps
-    if (measureWrite === undefined || information === undefined) return undefined
-    const { needsAuth, needsPayment, needsWork, restrictsWrites } = information
-    if (needsAuth || needsPayment || needsWork || restrictsWrites) return undefined
-    const probe = {
-      kind: PROBE_KIND,
-      created_at: clock.nowSeconds(),
-      tags: [],
-      content: 'A probe of NIP-66: please forget.',
-    }
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
-    try {
-      return await measureWrite(url, probe, signal)
-    } catch {
-      return undefined // The relay's failure is no reason not to publish the rest.
-    }
+  #timesOf(relay: MonitoredRelay): RelayTimes {
+    return timesOf(relay, this.#publisher?.timesOf(relay.url))
   }
 
   #noteOf(event: NostrEvent): MonitorNote | undefined {

@@ -1,4 +1,5 @@
 import type { RelayInformationFacts, RelayState } from '../relay-report.ts'
+import type { RelayTimes } from './probe-relay.ts'
 
 /** What we know of a relay now, as the monitor publishes and compares it. */
 export interface MonitoredRelay {
@@ -7,11 +8,25 @@ export interface MonitoredRelay {
   /** It has answered as a relay does, once. */
   readonly isProven: boolean
   readonly state: RelayState
-  /** Medians of what was measured lately, in milliseconds. */
-  readonly rttOpenMs: number | undefined
+  /** Median of what the collector measured lately, in milliseconds. */
   readonly rttReadMs: number | undefined
   /** What the relay says of itself (NIP-11). */
   readonly information: RelayInformationFacts | undefined
+}
+
+/** What the probe measured last; where it has no time to read, what the collector has. */
+export function timesOf(
+  { rttReadMs }: Pick<MonitoredRelay, 'rttReadMs'>,
+  probed: RelayTimes | undefined,
+): RelayTimes {
+  return { ...probed, readMs: probed?.readMs ?? rttReadMs }
+}
+
+/** Does it say that anybody may write, and asks for nothing in return? Not so when it says nothing of itself. */
+export function isOpenToAll({ information }: Pick<MonitoredRelay, 'information'>): boolean {
+  if (information === undefined) return false
+  const { needsAuth, needsPayment, needsWork, restrictsWrites } = information
+  return !needsAuth && !needsPayment && !needsWork && !restrictsWrites
 }
 
 const ONLINE: ReadonlySet<RelayState> = new Set(['live', 'catching-up', 'polling'])

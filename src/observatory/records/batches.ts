@@ -121,7 +121,7 @@ export async function setAside(tx: Tx, seq: bigint, reason: string): Promise<voi
     WHERE seq = ${seq} AND applied IS NULL`.execute(tx)
 }
 
-/** Those that a checkpoint holds; it is in the database before. */
+/** Those that both checkpoints hold; they are in the database before. */
 export async function removeApplied(db: Db, until: bigint): Promise<void> {
   for (;;) {
     const { numAffectedRows = 0n } = await sql`
@@ -137,6 +137,7 @@ export async function lastApplied(db: Db): Promise<bigint> {
   const { rows } = await sql<{ last: bigint }>`
     SELECT greatest(
       (SELECT applied FROM observation_batches WHERE applied IS NOT NULL ORDER BY applied DESC LIMIT 1),
-      (SELECT max(applied) FROM observatory_checkpoints), 0) AS last`.execute(db)
+      (SELECT max(applied) FROM observatory_checkpoints), (SELECT max(applied) FROM observatory_damaged_checkpoints), 0
+    ) AS last`.execute(db)
   return rows[0]?.last ?? 0n
 }

@@ -1,6 +1,8 @@
 /** The table `observatory_fingerprints`: what was counted, by day; parts are of one checkpoint each until they are merged. */
 import { sql } from 'kysely'
 import { PREPARED } from '../../platform/database/index.ts'
+import type { ObservationBatch } from '../observation-batch.ts'
+import type { Engine } from './engine.ts'
 import { listOf } from './storable.ts'
 import type { Db, Tx } from './tables.ts'
 
@@ -63,11 +65,22 @@ async function writeParts(tx: Tx, parts: readonly Part[]): Promise<void> {
     ON CONFLICT (day, part) DO UPDATE SET fingerprints = excluded.fingerprints`.execute(tx)
 }
 
-/** Days (since 1970) of which there are any. */
-export async function daysWithFingerprints(db: Db): Promise<readonly number[]> {
+/** Days (since 1970) of which there are any that checkpoints until this one have written. */
+export async function daysWithFingerprints(db: Db, checkpoint: bigint): Promise<readonly number[]> {
   const { rows } = await sql<{ day: number }>`
-    SELECT DISTINCT day - DATE '1970-01-01' AS day FROM observatory_fingerprints ORDER BY 1`.execute(db)
+    SELECT DISTINCT day - DATE '1970-01-01' AS day FROM observatory_fingerprints
+    WHERE part < ${endOfParts(checkpoint)} ORDER BY 1`.execute(db)
   return rows.map(({ day }) => day)
+}
+
+/** Those of later checkpoints than this one: what they counted is counted again. To be called in a transaction. */
+export async function dropFingerprintsBehind(tx: Tx, checkpoint: bigint): Promise<void> {
+  await sql`DELETE FROM observatory_fingerprints WHERE part >= ${endOfParts(checkpoint)}`.execute(tx)
+}
+
+/** Parts of a checkpoint are below it, and merged ones below 0. */
+function endOfParts(checkpoint: bigint): bigint {
+  return (checkpoint + 1n) * PARTS_OF_CHECKPOINT
 }
 
 /** All parts of one day. */
@@ -78,18 +91,26 @@ export async function fingerprintsOf(db: Db, day: number): Promise<readonly Uint
   return rows.map(({ fingerprints }) => fingerprints)
 }
 
-/** Makes one part of many small ones of a day; only of checkpoints that are in the database, this one being the last. */
+/** What the engine needs before it counts these. */
+export async function loadMissingDays(db: Db, engine: Engine, batch: ObservationBatch): Promise<void> {
+  for (const day of engine.missingDays(batch)) engine.addFingerprints(day, await fingerprintsOf(db, day))
+}
+
+/** Makes one part of many small ones of a day; only of checkpoints that every restart begins behind. */
 export async function mergeFingerprints(db: Db): Promise<number> {
+  const { rows: oldest } = await sql<{ number: bigint | null }>`
+    SELECT min(number) AS number FROM observatory_checkpoints`.execute(db)
+  const end = endOfParts(oldest[0]?.number ?? 0n)
   const { rows } = await sql<{ day: number }>`
     SELECT day - DATE '1970-01-01' AS day FROM observatory_fingerprints
-    WHERE octet_length(fingerprints) < ${MAX_CHUNK_BYTES}
+    WHERE octet_length(fingerprints) < ${MAX_CHUNK_BYTES} AND part < ${end}
     GROUP BY day HAVING count(*) >= ${MERGED_AT_ONCE} ORDER BY 1 DESC LIMIT ${MAX_MERGED_DAYS}`.execute(db)
   for (const { day } of rows) {
     await sql`
       WITH small AS (
         DELETE FROM observatory_fingerprints WHERE (day, part) IN (
           SELECT day, part FROM observatory_fingerprints
-          WHERE day = DATE '1970-01-01' + ${day}::integer AND octet_length(fingerprints) < ${MAX_CHUNK_BYTES}
+          WHERE day = DATE '1970-01-01' + ${day}::integer AND octet_length(fingerprints) < ${MAX_CHUNK_BYTES} AND part < ${end}
           ORDER BY part LIMIT ${MERGED_AT_ONCE}
         ) RETURNING day, part, fingerprints
       )

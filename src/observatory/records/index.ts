@@ -1,14 +1,10 @@
 /** The door of what the observatory has in PostgreSQL: relays, deliveries, the keeper, snapshots, history. */
 export { type ActiveDay, activeDays, windowUsers } from './active-days.ts'
+export { beginStatisticsAnew } from './begin-anew.ts'
 export type { Engine, EngineFactory } from './engine.ts'
-export {
-  type Keeper,
-  type KeeperDeps,
-  type KeeperSettings,
-  type KeeperState,
-  type KeeperStats,
-  openKeeper,
-} from './keeper.ts'
+export { fingerprintsKeptDays } from './first-day.ts'
+export { openKeeper } from './keeper.ts'
+export type { Keeper, KeeperDeps, KeeperSettings, KeeperState, KeeperStats } from './kept-figures.ts'
 export {
   addRelay,
   allowRelay,

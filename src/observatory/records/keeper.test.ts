@@ -77,8 +77,12 @@ test('a delivery that is repeated behind a checkpoint, when its batch is gone, c
   const keeper = await opened({ clock })
   const deliveries = await deliver(0, 10)
   await expectCounted(keeper, deliveries)
-  clock.advanceSeconds(300)
-  await vi.waitFor(() => expect(keeper.stats().checkpoints).toBe(1), PATIENCE)
+  // It is needed until two checkpoints hold it.
+  for (const checkpoints of [1, 2]) {
+    expect(await batches()).toBe(10)
+    clock.advanceSeconds(300)
+    await vi.waitFor(() => expect(keeper.stats().checkpoints).toBe(checkpoints), PATIENCE)
+  }
   await vi.waitFor(async () => expect(await batches()).toBe(0), PATIENCE)
   await deliver(0, 10)
   expect(await batches()).toBe(0)
@@ -370,4 +374,63 @@ test('a collector whose clock is days ahead cannot make events of tomorrow count
   await vi.waitFor(() => {
     expect(keeper.snapshot('all')).toMatchObject({ events: 1, coverage: { futureDated: 2 } })
   }, PATIENCE)
+})
+
+test('fingerprints of days that are not counted any more go when no checkpoint needs them, and what comes late is counted apart', async () => {
+  const clock = testClock()
+  const keeper = await opened({ clock, settings: { keepFingerprintsDays: 100 } })
+  await expectCounted(keeper, await deliver(0, 10))
+  const oldDays = async () => {
+    const { rows } = await sql<{ days: number }>`
+      SELECT count(DISTINCT day)::integer AS days FROM observatory_fingerprints
+      WHERE day < DATE '1970-01-01' + ${Math.floor(NOW_SECONDS / 86_400) - 100}::integer`.execute(database.db)
+    return rows[0]?.days ?? -1
+  }
+  const seen: number[] = []
+  for (let checkpoint = 1; checkpoint <= 4; checkpoint++) {
+    clock.advanceSeconds(300)
+    await vi.waitFor(() => expect(keeper.stats().checkpoints).toBe(checkpoint), PATIENCE)
+    const { batches: before } = keeper.stats()
+    await deliver(20 + checkpoint, 21 + checkpoint)
+    await vi.waitFor(() => expect(keeper.stats().batches).toBe(before + 1), PATIENCE)
+    seen.push(await oldDays())
+  }
+  // The first day holds from the second batch on; two checkpoints later a restart cannot come from before it.
+  expect(seen[0]).toBeGreaterThan(0)
+  expect(seen.at(-1)).toBe(0)
+  const { tooOld } = keeper.stats()
+  expect(tooOld).toBeGreaterThan(0)
+  const before = await tablesCount(database.db)
+  await tableSink(database.db).deliver({ ...plannedDelivery(3, relays), collector: 'another', reports: [] })
+  await vi.waitFor(() => expect(keeper.stats().tooOld).toBeGreaterThan(tooOld), PATIENCE)
+  expect(await tablesCount(database.db)).toEqual(before)
+})
+
+test('a keeper folds hours of long ago between deliveries, and what comes late for them is in the row of the day', async () => {
+  const clock = testClock()
+  const keeper = await opened({ clock, settings: { keepHoursDays: 100 } })
+  const deliveries = [...(await deliver(0, 6))]
+  await expectCounted(keeper, deliveries)
+  const firstHourly = (Math.floor(NOW_SECONDS / 86_400) - 100) * 24
+  const oldHours = async () => {
+    const { rows } = await sql<{ count: number }>`
+      SELECT count(*)::integer AS count FROM events_aggregated
+      WHERE hour < to_timestamp(${firstHourly * 3_600}) AND extract(hour FROM hour AT TIME ZONE 'UTC') <> 0`.execute(
+      database.db,
+    )
+    return rows[0]?.count
+  }
+  expect(await oldHours()).toBeGreaterThan(0)
+  clock.advanceSeconds(300)
+  await vi.waitFor(async () => expect(await oldHours()).toBe(0), PATIENCE)
+  deliveries.push(...(await deliver(6, 12)))
+  await vi.waitFor(() => expect(keeper.stats().batches).toBe(12), PATIENCE)
+  expect(await oldHours()).toBe(0)
+  const wanted = new Map<string, number>()
+  for (const [key, events] of plainCount(deliveries).relayEvents) {
+    const [relay, hour = 0, kind] = key.split(' ').map(Number)
+    const row = `${relay} ${hour < firstHourly ? hour - (hour % 24) : hour} ${kind}`
+    wanted.set(row, (wanted.get(row) ?? 0) + events)
+  }
+  expect((await tablesCount(database.db)).relayEvents).toEqual(wanted)
 })

@@ -1,9 +1,7 @@
 /** The keeper: counts what was delivered, once and in order, and holds the figures. */
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import { AppError, type Clock } from '../../kernel/index.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { AppError } from '../../kernel/index.ts'
 import { isTransient } from '../../platform/database/index.ts'
-import type { Logger } from '../../platform/index.ts'
-import { holdsTerm, type LeaderTerm } from '../../platform/leadership/index.ts'
 import { RANGES, type Range, SECONDS_PER_HOUR } from '../ranges.ts'
 import type { Snapshot } from '../snapshot.ts'
 import {
@@ -12,88 +10,40 @@ import {
   markApplied,
   type ReadBatch,
   readBatch,
-  removeApplied,
   setAside,
   waitingBatches,
 } from './batches.ts'
-import { writeCheckpoint } from './checkpoints.ts'
-import type { EngineFactory } from './engine.ts'
-import { fingerprintsOf, mergeFingerprints } from './fingerprints.ts'
+import { loadMissingDays, mergeFingerprints } from './fingerprints.ts'
+import {
+  addTooOld,
+  dropFingerprints,
+  EVERY_DAY,
+  nextFirstDay,
+  withoutTooOld,
+  writeFirstDay,
+} from './first-day.ts'
+import { foldHours } from './fold-hours.ts'
+import { KeptCheckpoints } from './kept-checkpoints.ts'
+import type { Keeper, KeeperDeps, KeeperState, KeeperStats } from './kept-figures.ts'
 import { PendingChanges } from './pending-changes.ts'
-import { type RestoredEngine, restoreEngine, stateKey } from './restore-engine.ts'
+import { isTermLost, requireTerm } from './require-term.ts'
+import { isDamage, type RestoredEngine, restoreEngine, stateKey } from './restore-engine.ts'
 import { writeSnapshots } from './snapshots.ts'
-import type { Db, Tx } from './tables.ts'
-import { type Retention, tidy } from './tidy.ts'
+import type { Tx } from './tables.ts'
+import { tidy } from './tidy.ts'
 import { writeChanges } from './write-changes.ts'
-
-export interface KeeperSettings extends Retention {
-  /** How often snapshots and a checkpoint are written. */
-  readonly snapshotSeconds: number
-  /** Batches that one transaction counts. */
-  readonly maxBatchesAtOnce: number
-}
-
-export interface KeeperDeps {
-  readonly db: Db
-  readonly engine: EngineFactory
-  /** Nothing is written when it is not held any more. */
-  readonly term: LeaderTerm
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly settings: KeeperSettings
-}
-
-/** `behind`: the database fails, and what was counted waits for it. `lost`: the term is over, and nothing is kept any more. */
-export type KeeperState = 'keeping' | 'behind' | 'restoring' | 'lost' | 'stopped'
-
-export interface KeeperStats {
-  readonly state: KeeperState
-  /** The number of the last transaction that is in the tables. */
-  readonly applied: bigint
-  readonly relays: number
-  /** Since it was opened. */
-  readonly batches: number
-  readonly observations: number
-  readonly counted: number
-  readonly setAside: number
-  readonly restores: number
-  readonly checkpoints: number
-  /** Tries that came to nothing. */
-  readonly failures: number
-  /** Of the last transaction, and of the last checkpoint. */
-  readonly lastFlushMs: number
-  readonly lastCheckpointMs: number
-  readonly lastCheckpointBytes: number
-}
-
-export interface Keeper {
-  /**
-   * The figures as they are in the tables; the same object within a second when nothing changed.
-   *
-   * @throws AppError OBSERVATORY_UNAVAILABLE while they are read back, or when the term is over.
-   */
-  snapshot(range: Range): Snapshot
-  /** Changes whenever the figures do; the same for two keepers with the same figures. */
-  version(): string
-  /** Calls each time something was counted; whatever it throws is logged. Returns how to stop. */
-  onChange(listener: () => void): () => void
-  /** There may be a new batch: looks now instead of within `POLL_MS`. */
-  look(): void
-  stats(): KeeperStats
-  /** Ends what is under way, and writes a checkpoint when it can. */
-  stop(): Promise<void>
-}
 
 /** How long a batch may wait unseen. */
 const POLL_MS = 100
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
+/** Between looks at a state that cannot be read: only an operator changes that. */
+const FIRST_DAMAGE_RETRY_MS = 60_000
+const LONGEST_DAMAGE_RETRY_MS = 10 * 60_000
 /** Between looks for relays that no batch is about yet. */
 const LOOK_FOR_RELAYS_MS = 5_000
 /** After a checkpoint that failed. */
 const CHECKPOINT_RETRY_MS = 10_000
-/** Of a checkpoint, what is made at once. */
-const TURN_MS = 5
 /** How long a snapshot of unchanged figures is given again. */
 const SNAPSHOT_AGE_SECONDS = 1
 
@@ -105,14 +55,16 @@ interface Pending {
   readonly applied: bigint
   readonly seqs: bigint[]
   readonly changes: PendingChanges
+  readonly firstDay: number
   observations: number
   counted: number
+  tooOld: number
 }
 
 /**
- * Reads back the state, and keeps from then on.
+ * Reads back the state, and keeps from then on. A state that cannot be read (`damage`) is looked at again every some minutes.
  *
- * @throws AppError LEADERSHIP_LOST, OBSERVATORY_STATE_DAMAGED, and what the database says.
+ * @throws AppError LEADERSHIP_LOST, and what the database says.
  */
 export async function openKeeper(deps: KeeperDeps): Promise<Keeper> {
   const keeper = new TableKeeper(deps)
@@ -132,10 +84,15 @@ class TableKeeper implements Keeper {
   #pending: Pending | undefined
   #state: KeeperState = 'restoring'
   #applied = 0n
-  #checkpoint = 0n
+  readonly #checkpoints = new KeptCheckpoints()
+  /** The first day that counts, and what the database has as that. */
+  #firstDay = EVERY_DAY
+  #writtenFirstDay = EVERY_DAY
   /** Fewer after a fault, so that the batch that is to blame is found. */
   #atOnce: number
   #interval = 0
+  /** Hours are being folded, a step in each turn. */
+  #isFolding = false
   #nextCheckpointMs = 0
   #lookedForRelaysMs = 0
   #running: Promise<void> | undefined
@@ -143,7 +100,9 @@ class TableKeeper implements Keeper {
     batches: 0,
     observations: 0,
     counted: 0,
+    tooOld: 0,
     setAside: 0,
+    damage: undefined as string | undefined,
     restores: 0,
     checkpoints: 0,
     failures: 0,
@@ -158,7 +117,9 @@ class TableKeeper implements Keeper {
   }
 
   async open(): Promise<void> {
-    await this.#restore()
+    await this.#restore().catch((error: unknown) => {
+      if (!isDamage(error)) throw error
+    })
     // A program that never lives until the next interval must not have more to count again each time.
     this.#interval = (this.#kept?.replayed ?? 0) > 0 ? NO_INTERVAL : this.#currentInterval()
     this.#running = this.#run()
@@ -181,9 +142,15 @@ class TableKeeper implements Keeper {
     }
     if (kept === undefined)
       throw new AppError('OBSERVATORY_UNAVAILABLE', 'The figures are not here at the moment.')
-    const snapshot = kept.engine.snapshot(range, nowSeconds)
+    const snapshot = this.#withTooOld(kept.engine.snapshot(range, nowSeconds))
     this.#snapshots.set(range, { version, snapshot })
     return snapshot
+  }
+
+  /** The engine never sees them. */
+  #withTooOld(snapshot: Snapshot): Snapshot {
+    const coverage = { ...snapshot.coverage, tooOld: this.#figures.tooOld }
+    return { ...snapshot, coverage }
   }
 
   /** Under load the engine is ahead whenever somebody asks: without this they would be shown the same for long. */
@@ -246,11 +213,21 @@ class TableKeeper implements Keeper {
         if (isTermLost(error)) return this.#lose()
         this.#state = this.#kept === undefined ? 'restoring' : 'behind'
         this.#figures.failures++
-        const retryMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(16, failures++))
-        this.#deps.logger.warn({ err: error, retryMs }, 'observatory.keeping_failed')
-        await this.#pause(retryMs)
+        await this.#pauseAfter(error, failures++)
       }
     }
+  }
+
+  async #pauseAfter(error: unknown, failures: number): Promise<void> {
+    const isDamaged = isDamage(error)
+    const [first, longest] = isDamaged
+      ? [FIRST_DAMAGE_RETRY_MS, LONGEST_DAMAGE_RETRY_MS]
+      : [FIRST_RETRY_MS, LONGEST_RETRY_MS]
+    const retryMs = Math.min(longest, first * 2 ** Math.min(16, failures))
+    this.#deps.logger[isDamaged ? 'error' : 'warn']({ err: error, retryMs }, 'observatory.keeping_failed')
+    if (!isDamaged) return this.#pause(retryMs)
+    // New deliveries change nothing about it.
+    await delay(retryMs, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {})
   }
 
   /** @returns whether there may be more to do at once. */
@@ -260,19 +237,29 @@ class TableKeeper implements Keeper {
     const pending = this.#pending
     if (pending !== undefined) await this.#flush(pending)
     await this.#writeWhatIsDue()
-    return pending !== undefined
+    if (this.#isFolding) await this.#foldSome()
+    return pending !== undefined || this.#isFolding
   }
 
   async #restore(): Promise<void> {
     this.#state = 'restoring'
     const { db, engine, clock, logger, term } = this.#deps
     await requireTerm(db, term)
-    const kept = await restoreEngine(db, engine, { nowSeconds: clock.nowSeconds(), logger })
+    const kept = await restoreEngine(db, engine, { nowSeconds: clock.nowSeconds(), logger, term }).catch(
+      (error: unknown) => {
+        if (isDamage(error)) this.#figures.damage = error.message
+        throw error
+      },
+    )
     // What was read is of one piece only if nobody else has led meanwhile.
     await requireTerm(db, term)
     this.#kept = kept
     this.#applied = kept.applied
-    this.#checkpoint = kept.checkpoint
+    this.#checkpoints.restored(kept)
+    this.#firstDay = kept.firstDay
+    this.#writtenFirstDay = kept.firstDay
+    this.#figures.tooOld = kept.tooOld
+    this.#figures.damage = undefined
     this.#snapshots.clear()
     this.#figures.restores++
     this.#state = 'keeping'
@@ -307,19 +294,20 @@ class TableKeeper implements Keeper {
   }
 
   async #countOne(kept: RestoredEngine, { seq, region, observations, reports }: ReadBatch): Promise<void> {
-    const { db } = this.#deps
     const { engine, states } = kept
-    for (const day of engine.missingDays(observations))
-      engine.addFingerprints(day, await fingerprintsOf(db, day))
     const pending = this.#pending ?? {
       applied: this.#applied + 1n,
       seqs: [],
       changes: new PendingChanges(),
+      firstDay: this.#firstDay,
       observations: 0,
       counted: 0,
+      tooOld: 0,
     }
+    const { batch, tooOld } = withoutTooOld(observations, pending.firstDay)
+    await loadMissingDays(this.#deps.db, engine, batch)
     try {
-      const changes = engine.apply(observations)
+      const changes = engine.apply(batch)
       engine.report(reports, region)
       pending.changes.addStatistics(changes)
       pending.counted += changes.counted
@@ -336,6 +324,7 @@ class TableKeeper implements Keeper {
     }
     pending.seqs.push(seq)
     pending.observations += observations.count
+    pending.tooOld += tooOld
     this.#pending = pending
   }
 
@@ -358,12 +347,14 @@ class TableKeeper implements Keeper {
     this.#figures.batches += pending.seqs.length
     this.#figures.observations += pending.observations
     this.#figures.counted += pending.counted
+    this.#figures.tooOld += pending.tooOld
+    this.#writtenFirstDay = pending.firstDay
     this.#figures.lastFlushMs = performance.now() - startedMs
     this.#payOwed()
     this.#tell()
   }
 
-  async #writePending(tx: Tx, { applied, seqs, changes }: Pending): Promise<void> {
+  async #writePending(tx: Tx, { applied, seqs, changes, firstDay, tooOld }: Pending): Promise<void> {
     await requireTerm(tx, this.#deps.term)
     const marked = await markApplied(tx, seqs, applied)
     // The answer to an earlier attempt was lost, and it was done.
@@ -373,6 +364,8 @@ class TableKeeper implements Keeper {
         facts: { applied, batches: seqs.length, marked },
       })
     await writeChanges(tx, changes)
+    await addTooOld(tx, tooOld)
+    if (firstDay !== this.#writtenFirstDay) await writeFirstDay(tx, { applied, day: firstDay })
   }
 
   async #writeWhatIsDue(): Promise<void> {
@@ -383,30 +376,40 @@ class TableKeeper implements Keeper {
     await this.#writeSnapshots()
     this.#interval = interval
     this.#nextCheckpointMs = 0
+    await this.#tidy()
+  }
+
+  /** A transaction is under no way here, so the next one may have another first day. */
+  async #tidy(): Promise<void> {
     const { db, settings, clock } = this.#deps
-    await tidy(db, settings, clock.nowSeconds())
+    const nowSeconds = clock.nowSeconds()
+    await tidy(db, settings, nowSeconds)
     await mergeFingerprints(db)
+    this.#firstDay = await nextFirstDay(db, this.#firstDay, {
+      keptDays: settings.keepFingerprintsDays,
+      nowSeconds,
+    })
+    await dropFingerprints(db)
+    this.#isFolding = settings.keepHoursDays !== undefined
+  }
+
+  /** Deliveries are not to wait for all of it. */
+  async #foldSome(): Promise<void> {
+    const { db, term, settings, clock } = this.#deps
+    this.#isFolding = !(await foldHours(db, term, {
+      keepHoursDays: settings.keepHoursDays,
+      nowSeconds: clock.nowSeconds(),
+      maxSteps: 1,
+    }))
   }
 
   async #writeCheckpoint(): Promise<void> {
-    const { db, term } = this.#deps
     const engine = this.#kept?.engine
     if (engine === undefined) return
     const startedMs = performance.now()
-    const [applied, number] = [this.#applied, this.#checkpoint + 1n]
-    const checkpoint = (await engine.checkpointInTurns?.(takingTurns())) ?? engine.checkpoint()
-    await db.transaction().execute(async (tx) => {
-      await requireTerm(tx, term)
-      await writeCheckpoint(tx, { number, applied }, checkpoint)
-    })
-    engine.commitCheckpoint()
-    this.#checkpoint = number
+    this.#figures.lastCheckpointBytes = await this.#checkpoints.write(this.#deps, engine, this.#applied)
     this.#figures.checkpoints++
     this.#figures.lastCheckpointMs = performance.now() - startedMs
-    this.#figures.lastCheckpointBytes =
-      checkpoint.state.byteLength +
-      [...checkpoint.fingerprints.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-    await removeApplied(db, applied)
   }
 
   async #writeSnapshots(): Promise<void> {
@@ -467,27 +470,4 @@ class TableKeeper implements Keeper {
     await delay(ms, undefined, { signal, ref: false }).catch(() => {})
     if (signal.aborted && !this.#stopping.signal.aborted) this.#wake = new AbortController()
   }
-}
-
-/** This thread reads sockets too: whatever takes longer lets them have their turn. */
-function takingTurns(): () => Promise<void> | undefined {
-  let endMs = performance.now() + TURN_MS
-  return () => {
-    if (performance.now() < endMs) return undefined
-    return nextTurn().then(() => {
-      endMs = performance.now() + TURN_MS
-    })
-  }
-}
-
-/** @throws AppError LEADERSHIP_LOST. In a transaction nobody takes the lead until it ends. */
-async function requireTerm(db: Db | Tx, term: LeaderTerm): Promise<void> {
-  if (await holdsTerm(db, term)) return
-  throw new AppError('LEADERSHIP_LOST', 'Another process keeps the statistics by now.', {
-    facts: { term: term.term },
-  })
-}
-
-function isTermLost(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'LEADERSHIP_LOST'
 }

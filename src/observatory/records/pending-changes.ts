@@ -13,6 +13,8 @@ import { storableText } from './storable.ts'
 
 /** More than there are, so that an hour and a kind make one number. */
 const KINDS = 0x1_0000
+const HOURS_PER_DAY = 24
+const NO_COUNTS: ReadonlyMap<number, number> = new Map()
 
 export interface RelayHour {
   readonly hour: number
@@ -94,15 +96,19 @@ export class PendingChanges {
     })
   }
 
-  relayEvents(): readonly RelayEventsChange[] {
-    return [...this.#relayEvents].flatMap(([relay, counts]) =>
-      Array.from(counts, ([key, events]) => ({
-        relay,
-        hour: Math.floor(key / KINDS),
-        kind: key % KINDS,
-        events,
-      })),
-    )
+  /**
+   * By relay, hour and kind, in this order: thousands of rows are sorted here in a tenth of the time that the database takes.
+   *
+   * @param firstHourly hours before it are in the row of their day (`fold-hours.ts`).
+   */
+  relayEvents(firstHourly: number): readonly RelayEventsChange[] {
+    const rows: RelayEventsChange[] = []
+    for (const relay of Uint32Array.from(this.#relayEvents.keys()).sort()) {
+      const counts = folded(this.#relayEvents.get(relay) ?? NO_COUNTS, firstHourly)
+      for (const key of Float64Array.from(counts.keys()).sort())
+        rows.push({ relay, hour: Math.floor(key / KINDS), kind: key % KINDS, events: counts.get(key) ?? 0 })
+    }
+    return rows
   }
 
   networkEvents(): readonly NetworkEventsChange[] {
@@ -121,8 +127,18 @@ export class PendingChanges {
     return [...this.#activeUsers.values()]
   }
 
-  hours(): readonly RelayHour[] {
-    return [...this.#hours.values()]
+  /** @param firstHourly hours before it are in the row of their day (`fold-hours.ts`). */
+  hours(firstHourly: number): readonly RelayHour[] {
+    const rows = [...this.#hours.values()]
+    if (rows.every(({ hour }) => hour >= firstHourly)) return rows
+    const byKey = new Map<string, RelayHour>()
+    for (const row of rows) {
+      const hour = rowHour(row.hour, firstHourly)
+      const key = `${row.relay} ${hour} ${row.region}`
+      const sums = byKey.get(key)
+      byKey.set(key, sums === undefined ? { ...row, hour } : sumOf(sums, row))
+    }
+    return [...byKey.values()]
   }
 
   logs(): readonly LogChange[] {
@@ -183,5 +199,37 @@ export class PendingChanges {
     sums.count += change.count
     sums.lastSeconds = Math.max(sums.lastSeconds, change.lastSeconds)
     sums.detail = change.detail ?? sums.detail
+  }
+}
+
+/** The hour whose row it is in. */
+function rowHour(hour: number, firstHourly: number): number {
+  return hour < firstHourly ? hour - (hour % HOURS_PER_DAY) : hour
+}
+
+/** Counts by hour and kind, as rows have them. */
+function folded(counts: ReadonlyMap<number, number>, firstHourly: number): ReadonlyMap<number, number> {
+  const end = firstHourly * KINDS
+  let hasLate = false
+  for (const key of counts.keys()) hasLate ||= key < end
+  if (!hasLate) return counts
+  const rows = new Map<number, number>()
+  for (const [key, events] of counts) {
+    const rowKey = rowHour(Math.floor(key / KINDS), firstHourly) * KINDS + (key % KINDS)
+    rows.set(rowKey, (rows.get(rowKey) ?? 0) + events)
+  }
+  return rows
+}
+
+function sumOf(one: RelayHour, other: RelayHour): RelayHour {
+  const latencies = Array.from(
+    { length: Math.max(one.latencies.length, other.latencies.length) },
+    (_, bucket) => (one.latencies[bucket] ?? 0) + (other.latencies[bucket] ?? 0),
+  )
+  return {
+    ...one,
+    watchedSeconds: one.watchedSeconds + other.watchedSeconds,
+    connectedSeconds: one.connectedSeconds + other.connectedSeconds,
+    latencies,
   }
 }

@@ -15,14 +15,8 @@ import {
   tableDirectory,
   tableSink,
 } from './index.ts'
-import {
-  learnRelays,
-  NOW_SECONDS,
-  plainEngines,
-  plannedDelivery,
-  RELAY_URLS,
-  testKeeper,
-} from './testing/index.ts'
+import { latencyAt } from './latency-histogram.ts'
+import { learnRelays, NOW_SECONDS, plannedDelivery, RELAY_URLS, testKeeper } from './testing/index.ts'
 import { tidy } from './tidy.ts'
 
 const PATIENCE = { timeout: 30_000, interval: 10 }
@@ -365,12 +359,54 @@ test('a database of the version before, with rows in it, gets the tables of the 
   )
 })
 
-test('a checkpoint with a piece missing is no state to go on from', async () => {
-  const relays = await learnRelays(database.db)
-  await tableSink(database.db).deliver(plannedDelivery(0, relays))
-  await countAll(1)
-  await sql`UPDATE observatory_checkpoints SET chunks = chunks + 1`.execute(database.db)
-  await expect(testKeeper(database.db, { engine: plainEngines })).rejects.toMatchObject({
-    code: 'OBSERVATORY_STATE_DAMAGED',
-  })
+test('a share of latencies is the same by the database and by us, and sums of histograms are those of their buckets', async () => {
+  const histograms = [[], [0, 0], [5], [0, 3, 0, 1], Array.from({ length: 80 }, (_, n) => (n * 7) % 11)]
+  for (const one of histograms) {
+    for (const share of [0, 0.5, 0.95, 1]) {
+      const { rows } = await sql<{ latency: number | null }>`
+        SELECT observatory_latency(${`{${one.join(',')}}`}::integer[], ${share}::float8) AS latency`.execute(
+        database.db,
+      )
+      const ours = latencyAt(one, share)
+      if (ours === undefined) expect(rows).toEqual([{ latency: null }])
+      else expect(rows[0]?.latency).toBeCloseTo(ours, 9)
+    }
+    for (const other of histograms) {
+      const { rows } = await sql<{ sum: readonly number[] }>`
+        SELECT observatory_add_latencies(${`{${one.join(',')}}`}::integer[], ${`{${other.join(',')}}`}::integer[]) AS sum`.execute(
+        database.db,
+      )
+      const length = Math.max(one.length, other.length)
+      expect(rows[0]?.sum).toEqual(Array.from({ length }, (_, n) => (one[n] ?? 0) + (other[n] ?? 0)))
+    }
+  }
+})
+
+test('the history of a relay is what single hours say, added up by day', async () => {
+  const [relay = 0] = await learnRelays(database.db)
+  const today = Math.floor(NOW_SECONDS / 86_400)
+  await sql`
+    INSERT INTO relay_hours (relay, hour, region, watched_seconds, connected_seconds, latencies)
+    SELECT ${relay}::integer, to_timestamp((${today}::integer * 24 - h) * 3600::float8), region, 60, h % 60,
+      CASE WHEN h % 24 < 20 THEN array_fill(1 + h % 5, ARRAY[1 + h * 7 % 50]) ELSE '{}' END
+    FROM generate_series(1, 30 * 24) h, unnest('{eu,us}'::text[]) region`.execute(database.db)
+  const { rows } = await sql<{ start: number; region: string; watched: number; p50: number; p95: number }>`
+    SELECT start, region, watched, observatory_latency(latencies, 0.5) AS p50, observatory_latency(latencies, 0.95) AS p95
+    FROM (
+      SELECT floor(extract(epoch FROM hour) / 86400)::float8 * 86400 AS start, region, sum(watched_seconds) AS watched,
+        observatory_sum_latencies(latencies) AS latencies FROM relay_hours GROUP BY 1, 2
+    ) days`.execute(database.db)
+  const history = await relayHistory(database.db, relay, '90d', NOW_SECONDS)
+  const shown = history.flatMap(({ startSeconds, regions }) =>
+    [...regions].map(([region, { watchedSeconds, latencyP50Ms, latencyP95Ms }]) => ({
+      start: startSeconds,
+      region,
+      watched: watchedSeconds,
+      p50: latencyP50Ms?.toFixed(6),
+      p95: latencyP95Ms?.toFixed(6),
+    })),
+  )
+  const wanted = rows.map((row) => ({ ...row, p50: row.p50.toFixed(6), p95: row.p95.toFixed(6) }))
+  expect(shown).toHaveLength(60)
+  expect(shown).toEqual(expect.arrayContaining(wanted))
 })

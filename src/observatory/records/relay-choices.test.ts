@@ -72,6 +72,9 @@ test('without a process that keeps the figures the database says that there is n
   expect(await readStanding(database.db)).toEqual({
     hasKeeper: false,
     snapshotAtSeconds: undefined,
+    unreadableState: undefined,
+    checkpointSetAsideAtSeconds: undefined,
+    tooOldObservations: 0,
     waitingBatches: 0,
     waitingSinceSeconds: undefined,
     setAsideBatches: 0,

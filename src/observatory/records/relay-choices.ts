@@ -92,7 +92,11 @@ export async function addRelay(
   { url, maxRelays }: RelayChoice,
 ): Promise<Outcome<{ readonly isNew: boolean }, Refusal>> {
   const before = await lockRelay(tx, url)
-  if (before?.refused_at === null) return accepted({ isNew: false })
+  if (before?.refused_at === null) {
+    // One that was given up is tried again: somebody asks for it.
+    await insertRelays(tx, [url], { origin: 'operator', maxRelays })
+    return accepted({ isNew: false })
+  }
   if (before !== undefined)
     return refused({ code: 'DECIDED', text: `${url} is refused by ${before.refused_by}; allow it first` })
   return (await makeRelay(tx, { url, maxRelays })) ? accepted({ isNew: true }) : refused(full(maxRelays))
@@ -121,7 +125,14 @@ export async function refuseRelay(
 export async function allowRelay(tx: Tx, url: string): Promise<Outcome<undefined, Refusal>> {
   const { numUpdatedRows } = await tx
     .updateTable('relays')
-    .set({ refused_at: null, refused_by: null, refused_why: null })
+    .set({
+      refused_at: null,
+      refused_by: null,
+      refused_why: null,
+      // What was tried in vain before is forgotten.
+      learnt_at: sql`now()`,
+      failures: 0,
+    })
     .where('url', '=', url)
     .where('refused_at', 'is not', null)
     .executeTakeFirst()

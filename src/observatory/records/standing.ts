@@ -13,6 +13,12 @@ export interface Standing {
   readonly waitingSinceSeconds: number | undefined
   /** Deliveries that could not be counted and wait for somebody to look at them. */
   readonly setAsideBatches: number
+  /** Why the figures cannot be read back and are not kept, until an operator does something; undefined when all is well. */
+  readonly unreadableState: string | undefined
+  /** When a checkpoint could not be read last and the one before it could; it is kept in `observatory_damaged_checkpoints`. */
+  readonly checkpointSetAsideAtSeconds: number | undefined
+  /** Observations that are in no figure: dated before the first day that is counted. */
+  readonly tooOldObservations: number
   /** Those that have delivered in the last minutes, by name. */
   readonly collectors: readonly {
     readonly name: string
@@ -31,6 +37,9 @@ interface StandingRow {
   readonly waiting: number
   readonly since: number | null
   readonly aside: number
+  readonly unreadable: string | null
+  readonly damaged: number | null
+  readonly old: number
 }
 
 export async function readStanding(db: Db): Promise<Standing> {
@@ -45,7 +54,10 @@ export async function readStanding(db: Db): Promise<Standing> {
       (SELECT count(*)::integer FROM observation_batches WHERE applied IS NULL AND set_aside IS NULL) AS waiting,
       (SELECT extract(epoch FROM min(delivered_at))::float8 FROM observation_batches
         WHERE applied IS NULL AND set_aside IS NULL) AS since,
-      (SELECT count(*)::integer FROM observation_batches WHERE set_aside IS NOT NULL) AS aside`.execute(db)
+      (SELECT count(*)::integer FROM observation_batches WHERE set_aside IS NOT NULL) AS aside,
+      (SELECT max(unreadable) FROM observatory_checkpoints) AS unreadable,
+      (SELECT extract(epoch FROM max(set_aside_at))::float8 FROM observatory_damaged_checkpoints) AS damaged,
+      (SELECT observations::float8 FROM observatory_too_old) AS old`.execute(db)
   const [row] = rows
   return {
     hasKeeper: row?.keeper ?? false,
@@ -53,6 +65,9 @@ export async function readStanding(db: Db): Promise<Standing> {
     waitingBatches: row?.waiting ?? 0,
     waitingSinceSeconds: secondsOf(row?.since),
     setAsideBatches: row?.aside ?? 0,
+    unreadableState: row?.unreadable ?? undefined,
+    checkpointSetAsideAtSeconds: secondsOf(row?.damaged),
+    tooOldObservations: row?.old ?? 0,
     collectors: await recentCollectors(db),
   }
 }

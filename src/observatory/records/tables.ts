@@ -1,4 +1,4 @@
-/** The rows of `migrations/0013_observatory.sql` and `0017_relay_choices.sql`. An int8 is a `bigint`, a numeric a text of digits, a timestamptz a `Date`. */
+/** The rows of `migrations/0013_observatory.sql`, `0017_relay_choices.sql`, `0018_observatory_retention.sql` and `0019_directory.sql`. An int8 is a `bigint`, a numeric a text of digits, a timestamptz a `Date`. */
 import type { Generated, Kysely, Transaction } from 'kysely'
 import type { Tables } from '../../platform/database/index.ts'
 import type { Range } from '../ranges.ts'
@@ -13,6 +13,7 @@ interface RelaysTable {
   readonly url: string
   readonly origin: RelayOrigin
   readonly first_seen: Generated<Date>
+  readonly learnt_at: Generated<Date>
   readonly proven_at: Date | null
   readonly state: Generated<RelayState>
   readonly reason: string | null
@@ -120,6 +121,37 @@ interface ObservatoryCheckpointsTable {
   readonly applied: bigint
   readonly taken_at: Generated<Date>
   readonly body: Buffer
+  readonly digest: Buffer | null
+  readonly unreadable: string | null
+}
+
+interface ObservatoryDamagedCheckpointsTable {
+  readonly number: bigint
+  readonly chunk: number
+  readonly chunks: number
+  readonly applied: bigint
+  readonly taken_at: Date
+  readonly body: Buffer
+  readonly digest: Buffer | null
+  readonly reason: string
+  readonly set_aside_at: Generated<Date>
+}
+
+interface ObservatoryFirstDaysTable {
+  readonly applied: bigint
+  readonly first_day: Date
+}
+
+interface ObservatoryTooOldTable {
+  readonly only_row: Generated<boolean>
+  readonly observations: Generated<bigint>
+}
+
+interface ObservatoryFoldingTable {
+  readonly only_row: Generated<boolean>
+  readonly folded_before: Generated<Date>
+  readonly first_hourly: Generated<Date>
+  readonly relay: Generated<number>
 }
 
 interface ObservatoryFingerprintsTable {
@@ -142,6 +174,10 @@ declare module '../../platform/database/tables.ts' {
     observation_deliveries: ObservationDeliveriesTable
     observation_batches: ObservationBatchesTable
     observatory_checkpoints: ObservatoryCheckpointsTable
+    observatory_damaged_checkpoints: ObservatoryDamagedCheckpointsTable
     observatory_fingerprints: ObservatoryFingerprintsTable
+    observatory_first_days: ObservatoryFirstDaysTable
+    observatory_too_old: ObservatoryTooOldTable
+    observatory_folding: ObservatoryFoldingTable
   }
 }

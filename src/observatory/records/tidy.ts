@@ -4,7 +4,7 @@ import type { Db } from './tables.ts'
 
 export interface Retention {
   readonly keepSnapshotsDays: number
-  /** Of the logs of relays, and of batches that were set aside. */
+  /** Of the logs of relays, and of batches and checkpoints that were set aside. */
   readonly keepLogsDays: number
 }
 
@@ -35,6 +35,10 @@ export async function tidy(
     DELETE FROM observation_batches WHERE set_aside IS NOT NULL AND delivered_at < ${days(keepLogsDays)}`.execute(
     db,
   )
+  await sql`
+    DELETE FROM observatory_damaged_checkpoints
+    WHERE set_aside_at < now() - make_interval(days => ${keepLogsDays})
+      AND number < (SELECT max(number) FROM observatory_checkpoints)`.execute(db)
   await sql`
     DELETE FROM clients WHERE name IN (
       SELECT name FROM clients ORDER BY events DESC, last_seen DESC OFFSET ${MAX_KEPT_CLIENTS}

@@ -1,6 +1,7 @@
-/** Changes into the tables: each kind of row by one statement, in the order of its key. */
+/** Changes into the tables: each kind of row by one statement, in the order of its key; `unnest` keeps the order it is given. */
 import { type RawBuilder, sql } from 'kysely'
 import { PREPARED } from '../../platform/database/index.ts'
+import { firstHourlyHour } from './fold-hours.ts'
 import type { PendingChanges } from './pending-changes.ts'
 import { listOf } from './storable.ts'
 import type { Tx } from './tables.ts'
@@ -9,11 +10,12 @@ import type { Tx } from './tables.ts'
 const MAX_CLIENT_KINDS = 200
 
 export async function writeChanges(tx: Tx, changes: PendingChanges): Promise<void> {
-  await writeRelayEvents(tx, changes)
+  const firstHourly = await firstHourlyHour(tx)
+  await writeRelayEvents(tx, changes, firstHourly)
   await writeNetworkEvents(tx, changes)
   await writeClients(tx, changes)
   await writeActiveUsers(tx, changes)
-  await writeHours(tx, changes)
+  await writeHours(tx, changes, firstHourly)
   await writeLogs(tx, changes)
   await writeStates(tx, changes)
 }
@@ -23,8 +25,8 @@ const HOUR: RawBuilder<unknown> = sql`to_timestamp(hour * 3600::float8)`
 /** The day 0. */
 const EPOCH: RawBuilder<unknown> = sql`DATE '1970-01-01'`
 
-async function writeRelayEvents(tx: Tx, changes: PendingChanges): Promise<void> {
-  const rows = changes.relayEvents()
+async function writeRelayEvents(tx: Tx, changes: PendingChanges, firstHourly: number): Promise<void> {
+  const rows = changes.relayEvents(firstHourly)
   if (rows.length === 0) return
   await sql`${PREPARED}
     INSERT INTO events_aggregated AS old (relay, hour, kind, events)
@@ -33,7 +35,7 @@ async function writeRelayEvents(tx: Tx, changes: PendingChanges): Promise<void> 
       ${listOf(rows.map(({ hour }) => hour))}::integer[],
       ${listOf(rows.map(({ kind }) => kind))}::integer[],
       ${listOf(rows.map(({ events }) => events))}::bigint[]
-    ) AS new (relay, hour, kind, events) ORDER BY relay, hour, kind
+    ) AS new (relay, hour, kind, events)
     ON CONFLICT (relay, hour, kind) DO UPDATE SET events = old.events + excluded.events`.execute(tx)
 }
 
@@ -73,11 +75,12 @@ async function writeClients(tx: Tx, changes: PendingChanges): Promise<void> {
       END`.execute(tx)
 }
 
+/** A day has no fewer users than before, unless the figures were begun anew (`begin-anew.ts`): then what was counted stays. */
 async function writeActiveUsers(tx: Tx, changes: PendingChanges): Promise<void> {
   const rows = changes.activeUsers()
   if (rows.length === 0) return
   await sql`${PREPARED}
-    INSERT INTO active_users (day, users, new_users, registers)
+    INSERT INTO active_users AS old (day, users, new_users, registers)
     SELECT ${EPOCH} + day, users, new_users, registers FROM unnest(
       ${listOf(rows.map(({ day }) => day))}::integer[],
       ${listOf(rows.map(({ users }) => users))}::bigint[],
@@ -85,11 +88,12 @@ async function writeActiveUsers(tx: Tx, changes: PendingChanges): Promise<void> 
       ${rows.map(({ registers }) => Buffer.from(registers))}::bytea[]
     ) AS new (day, users, new_users, registers) ORDER BY day
     ON CONFLICT (day) DO UPDATE SET
-      users = excluded.users, new_users = excluded.new_users, registers = excluded.registers`.execute(tx)
+      users = excluded.users, new_users = excluded.new_users, registers = excluded.registers
+      WHERE old.users <= excluded.users`.execute(tx)
 }
 
-async function writeHours(tx: Tx, changes: PendingChanges): Promise<void> {
-  const rows = changes.hours()
+async function writeHours(tx: Tx, changes: PendingChanges, firstHourly: number): Promise<void> {
+  const rows = changes.hours(firstHourly)
   if (rows.length === 0) return
   await sql`${PREPARED}
     INSERT INTO relay_hours AS old (relay, hour, region, watched_seconds, connected_seconds, latencies)

@@ -1,5 +1,5 @@
 import type { StateReader, StateWriter } from './state-bytes.ts'
-import type { Window } from './window.ts'
+import { dayOfHour, type RingWindow, type Window } from './window.ts'
 import { WindowCounter } from './window-counter.ts'
 
 /** How many counters may still be made; shared by those who draw on it. */
@@ -7,63 +7,101 @@ export interface CounterBudget {
   left: number
 }
 
+export interface KeyCount {
+  readonly key: number
+  readonly count: number
+}
+
+/** What there is of each counter from a first hour or day on, by index. */
+interface Sums {
+  unit: RingWindow['unit']
+  from: number
+  counts: number[]
+}
+
 /** A counter for each key (a kind, a language, an offence), as long as the budget allows for new ones. */
 export class KeyedCounters {
   readonly #budget: CounterBudget
-  readonly #counters = new Map<number, WindowCounter>()
+  /** Index of a key; not there before the first, since of thousands of relays nothing is known yet. */
+  #indexes: Map<number, number> | undefined
+  readonly #keys: number[] = []
+  readonly #counters: WindowCounter[] = []
+  /** By place of the range: asked for each second, and changed by little, where all counters fill megabytes. */
+  readonly #sums: (Sums | undefined)[] = []
 
   constructor(budget: CounterBudget) {
     this.#budget = budget
   }
 
+  /** Of the counters. */
   get bytes(): number {
-    let bytes = 0
-    for (const counter of this.#counters.values()) bytes += counter.bytes
-    return bytes
+    return this.#counters.reduce((bytes, counter) => bytes + counter.bytes, 0)
   }
 
-  add(key: number, amount: number, { hour, seenHour }: { hour: number; seenHour: number }): void {
-    this.counter(key)?.add(hour, amount, seenHour)
-  }
-
-  /** For the hot path; undefined for a new key beyond the budget. */
-  counter(key: number): WindowCounter | undefined {
-    const there = this.#counters.get(key)
-    if (there !== undefined || this.#budget.left <= 0) return there
-    this.#budget.left -= 1
-    const counter = new WindowCounter()
-    this.#counters.set(key, counter)
-    return counter
+  /** For a new key beyond the budget this does nothing. `seenHour`: see `WindowCounter.add`. */
+  add(key: number, amount: number, at: { readonly hour: number; readonly seenHour: number }): void {
+    const index = this.#indexOf(key)
+    if (index === undefined) return
+    this.#counters[index]!.add(at.hour, amount, at.seenHour)
+    for (const sums of this.#sums) {
+      if (sums === undefined) continue
+      if ((sums.unit === 'hour' ? at.hour : dayOfHour(at.hour)) >= sums.from) sums.counts[index]! += amount
+    }
   }
 
   countOf(key: number, window: Window): number {
-    return this.#counters.get(key)?.within(window) ?? 0
+    const index = this.#indexes?.get(key)
+    return index === undefined ? 0 : this.#counters[index]!.within(window)
   }
 
   /** Keys with something in the window, most first. */
-  within(window: Window): { readonly key: number; readonly count: number }[] {
-    const found: { readonly key: number; readonly count: number }[] = []
-    for (const [key, counter] of this.#counters) {
-      const count = counter.within(window)
-      if (count > 0) found.push({ key, count })
+  within(window: Window): KeyCount[] {
+    const counts = window.unit === 'all' ? undefined : this.#countsWithin(window)
+    const found: KeyCount[] = []
+    for (let index = 0; index < this.#keys.length; index++) {
+      const count = counts === undefined ? this.#counters[index]!.total : counts[index]!
+      if (count > 0) found.push({ key: this.#keys[index]!, count })
     }
     return found.sort((a, b) => b.count - a.count || a.key - b.key)
   }
 
   write(writer: StateWriter): void {
-    writer.u32(this.#counters.size)
-    for (const [key, counter] of this.#counters) {
+    writer.u32(this.#keys.length)
+    for (const [index, key] of this.#keys.entries()) {
       writer.u32(key)
-      counter.write(writer)
+      this.#counters[index]!.write(writer)
     }
   }
 
   static read(reader: StateReader, budget: CounterBudget): KeyedCounters {
     const read = new KeyedCounters(budget)
-    for (let left = reader.times(16); left > 0; left--) {
-      read.#counters.set(reader.u32(), WindowCounter.read(reader))
-      budget.left -= 1
-    }
+    for (let left = reader.times(16); left > 0; left--) read.#put(reader.u32(), WindowCounter.read(reader))
     return read
+  }
+
+  #countsWithin(window: RingWindow): readonly number[] {
+    const { unit, from, place } = window
+    const known = this.#sums[place]
+    if (known?.from === from) return known.counts
+    const counts = this.#counters.map((counter) => counter.within(window))
+    this.#sums[place] = { unit, from, counts }
+    return counts
+  }
+
+  #indexOf(key: number): number | undefined {
+    const there = this.#indexes?.get(key)
+    if (there !== undefined || this.#budget.left <= 0) return there
+    return this.#put(key, new WindowCounter())
+  }
+
+  #put(key: number, counter: WindowCounter): number {
+    const index = this.#keys.length
+    this.#budget.left -= 1
+    this.#indexes ??= new Map()
+    this.#indexes.set(key, index)
+    this.#keys.push(key)
+    this.#counters.push(counter)
+    for (const sums of this.#sums) sums?.counts.push(0)
+    return index
   }
 }

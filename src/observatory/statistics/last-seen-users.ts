@@ -10,6 +10,9 @@ const SMALLEST = 8
 /** Two words of fingerprint, and the hour. */
 const COLUMNS = 3
 const LAST = 2
+/** Of most relays that are known nobody was ever seen: they share these, which are never written to. */
+const NO_ROWS = new Uint32Array(0)
+const NO_MOMENTS = new MomentHistogram()
 
 /**
  * Distinct users of one relay, one client, one kind: the hour that each was last seen in. An hour of 0 is an empty slot,
@@ -17,10 +20,10 @@ const LAST = 2
  */
 export class LastSeenUsers {
   readonly #seed: number
-  #rows = new Uint32Array(COLUMNS * SMALLEST)
-  #capacity = SMALLEST
+  #rows = NO_ROWS
+  #capacity = 0
   #count = 0
-  #moments = new MomentHistogram()
+  #moments = NO_MOMENTS
   #approximate: ApproximateUsers | undefined
 
   constructor(seed: number) {
@@ -33,7 +36,8 @@ export class LastSeenUsers {
   }
 
   get bytes(): number {
-    return this.#rows.byteLength + this.#moments.bytes + (this.#approximate?.bytes ?? 0)
+    const moments = this.#moments === NO_MOMENTS ? 0 : this.#moments.bytes
+    return this.#rows.byteLength + moments + (this.#approximate?.bytes ?? 0)
   }
 
   /** @returns how many rows it has more than before: 1 for a new user, else 0. */
@@ -42,6 +46,7 @@ export class LastSeenUsers {
       this.#approximate.add(high, low, hour)
       return 0
     }
+    if (this.#capacity === 0) this.#begin()
     const row = this.#rowOf(high, low)
     const last = this.#rows[row + LAST]!
     if (last === 0) {
@@ -68,8 +73,8 @@ export class LastSeenUsers {
     this.#forEach((high, low, hour) => approximate.add(high, low, hour))
     this.#approximate = approximate
     this.#count = 0
-    this.#resize(SMALLEST)
-    this.#moments = new MomentHistogram()
+    this.#resize(0)
+    this.#moments = NO_MOMENTS
   }
 
   write(writer: StateWriter): void {
@@ -93,8 +98,10 @@ export class LastSeenUsers {
       users.#approximate = ApproximateUsers.read(reader)
       return users
     }
-    users.#moments = MomentHistogram.read(reader)
+    const moments = MomentHistogram.read(reader)
     const count = reader.times(COLUMNS * 4)
+    if (count === 0) return users
+    users.#moments = moments
     users.#resize(Math.max(SMALLEST, Math.ceil(count / MAX_LOAD)))
     for (let left = count; left > 0; left--) {
       const high = reader.u32()
@@ -102,6 +109,11 @@ export class LastSeenUsers {
       users.#put(users.#rowOf(high, low), high, low, reader.u32())
     }
     return users
+  }
+
+  #begin(): void {
+    this.#moments = new MomentHistogram()
+    this.#resize(SMALLEST)
   }
 
   #forEach(visit: (high: number, low: number, hour: number) => void): void {

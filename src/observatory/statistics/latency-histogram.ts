@@ -1,15 +1,15 @@
 /** Latencies in steps of a tenth: fine enough for a percentile, and they can be added up over time, relays and regions. */
-import type { StateReader, StateWriter } from './state-bytes.ts'
-import { DAYS_HELD, dayOfHour, HOURS_HELD, type Window } from './window.ts'
+import { MOST_COUNTED, PackedCounts } from './packed-counts.ts'
+import { damaged, type StateReader, type StateWriter } from './state-bytes.ts'
+import { DAYS_HELD, dayOfHour, HOURS_HELD, type RingWindow, type Window } from './window.ts'
 
 /** Each step is at most so much wider than the one before. */
 const RATIO = 1.1
 /** The last step begins at 39 s; the first one holds everything below 1.1 ms. */
 export const LATENCY_STEPS = 112
 const LOG_RATIO = Math.log(RATIO)
-const MAX_PER_STEP = 0xffff
-/** Three ranges of days, and those of the day before while it turns. */
-const MAX_SUMS = 6
+/** Later than any hour or day. */
+const NOT_ASKED = 0x3fff_ffff
 
 export function latencyStep(ms: number): number {
   if (ms < 1) return 0
@@ -48,83 +48,95 @@ export function latencyAverage(counts: ArrayLike<number>): number | undefined {
   return total === 0 ? undefined : sum / total
 }
 
-/** Blocks of steps by absolute hour or day; the newest ones are held. */
+/** What there is from a first bucket on, by step. */
+interface StepSums {
+  from: number
+  readonly counts: Uint32Array
+}
+
+/** Counts of steps by absolute hour or day; the newest ones are held. */
 class StepRing {
   readonly #held: number
-  readonly #counts: Uint16Array
-  /** By first bucket, the sum from there on: asked for each second, and changed by little. */
-  readonly #sums = new Map<number, Uint32Array>()
+  /** By place in the ring, then step. A relay's latencies of an hour fall into few steps. */
+  #counts = new PackedCounts()
+  /** By place of the range: asked for each second, and changed by little. */
+  readonly #sums: (StepSums | undefined)[] = []
   #newest = 0
 
   constructor(held: number) {
     this.#held = held
-    this.#counts = new Uint16Array(held * LATENCY_STEPS)
   }
 
   get bytes(): number {
-    return this.#counts.byteLength + this.#sums.size * LATENCY_STEPS * 4
+    return this.#counts.bytes + this.#sums.filter(Boolean).length * LATENCY_STEPS * 4
   }
 
   add(bucket: number, step: number): void {
     if (bucket > this.#newest) this.#advance(bucket)
     if (bucket <= this.#newest - this.#held) return
-    const at = (bucket % this.#held) * LATENCY_STEPS + step
-    if (this.#counts[at]! === MAX_PER_STEP) return
-    this.#counts[at]! += 1
-    for (const [from, sums] of this.#sums) if (bucket >= from) sums[step]! += 1
+    if (!this.#counts.increment((bucket % this.#held) * LATENCY_STEPS + step)) return
+    for (const sums of this.#sums) if (sums !== undefined && bucket >= sums.from) sums.counts[step]! += 1
   }
 
-  /** Not to be changed by the caller. */
-  since(from: number): Uint32Array {
-    const known = this.#sums.get(from)
-    if (known !== undefined) return known
-    const sums = this.#sumSince(from)
-    for (const oldest of this.#sums.keys()) if (this.#sums.size >= MAX_SUMS) this.#sums.delete(oldest)
-    this.#sums.set(from, sums)
-    return sums
+  /** Not to be changed by the caller, and to be read before it is asked for again. */
+  since({ from, place }: RingWindow): Uint32Array {
+    let sums = this.#sums[place]
+    if (sums?.from === from) return sums.counts
+    sums ??= { from, counts: new Uint32Array(LATENCY_STEPS) }
+    sums.from = from
+    this.#sumSince(from, sums.counts)
+    this.#sums[place] = sums
+    return sums.counts
   }
 
-  #sumSince(from: number): Uint32Array {
-    const counts = this.#counts
-    const sums = new Uint32Array(LATENCY_STEPS)
-    for (let bucket = Math.max(from, this.#newest - this.#held + 1); bucket <= this.#newest; bucket++) {
-      const at = (bucket % this.#held) * LATENCY_STEPS
-      for (let step = 0; step < LATENCY_STEPS; step++) sums[step]! += counts[at + step]!
-    }
-    return sums
+  #sumSince(from: number, sums: Uint32Array): void {
+    sums.fill(0)
+    const newestPlace = this.#newest % this.#held
+    this.#counts.forEach((place, count) => {
+      const back = (newestPlace - Math.floor(place / LATENCY_STEPS) + this.#held) % this.#held
+      if (this.#newest - back >= from) sums[place % LATENCY_STEPS]! += count
+    })
   }
 
   write(writer: StateWriter): void {
     writer.u32(this.#newest)
-    // Most are 0: only those that are not are written, with their place.
-    let used = 0
-    for (const count of this.#counts) if (count !== 0) used += 1
-    writer.u32(used)
-    for (let at = 0; at < this.#counts.length; at++) {
-      if (this.#counts[at] === 0) continue
-      writer.u32(at)
-      writer.u32(this.#counts[at]!)
-    }
+    writer.u32(this.#counts.places)
+    this.#counts.forEach((place, count) => {
+      writer.u32(place)
+      writer.u32(count)
+    })
   }
 
   static read(reader: StateReader, held: number): StepRing {
     const read = new StepRing(held)
     read.#newest = reader.u32()
-    for (let left = reader.times(8); left > 0; left--) read.#counts[reader.u32()] = reader.u32()
+    const places = reader.times(8)
+    read.#counts = new PackedCounts(places)
+    for (let left = places; left > 0; left--) {
+      const place = reader.u32()
+      const count = reader.u32()
+      if (place >= held * LATENCY_STEPS || count === 0 || count > MOST_COUNTED)
+        throw damaged(`it has ${count} latencies at ${place}`)
+      read.#counts.set(place, count)
+    }
     return read
   }
 
+  /** Forgets the buckets whose places the new ones take. */
   #advance(bucket: number): void {
-    const first = Math.max(this.#newest + 1, bucket - this.#held + 1)
-    for (let between = first; between <= bucket; between++) {
-      const at = (between % this.#held) * LATENCY_STEPS
-      this.#counts.fill(0, at, at + LATENCY_STEPS)
-    }
+    const taken = bucket - this.#newest
+    const firstTaken = (this.#newest + 1) % this.#held
+    this.#counts.remove(
+      (place) => (Math.floor(place / LATENCY_STEPS) - firstTaken + this.#held) % this.#held < taken,
+    )
     this.#newest = bucket
+    // A sum that began with what is forgotten now would not be what a walk finds.
+    for (const sums of this.#sums)
+      if (sums !== undefined && sums.from <= bucket - this.#held) sums.from = NOT_ASKED
   }
 }
 
-/** The latencies of one relay, 29 KB; of all regions together. */
+/** The latencies of one relay, of all regions together: half a kilobyte, and four bytes for each step of an hour or day that has any. */
 export class LatencyHistogram {
   #hours = new StepRing(HOURS_HELD)
   #days = new StepRing(DAYS_HELD)
@@ -144,7 +156,7 @@ export class LatencyHistogram {
   /** How many measurements of a range fall into each step. */
   within(window: Window): Uint32Array {
     if (window.unit === 'all') return this.#total
-    return (window.unit === 'hour' ? this.#hours : this.#days).since(window.from)
+    return (window.unit === 'hour' ? this.#hours : this.#days).since(window)
   }
 
   write(writer: StateWriter): void {

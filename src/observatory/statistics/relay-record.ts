@@ -26,15 +26,15 @@ export const MAX_REGIONS = 32
 const REPORT_LIFETIME_SECONDS = 900
 
 /** Where several regions see a relay in different states, the one that comes first here. */
-const STATES: readonly RelayState[] = [
-  'live',
-  'polling',
-  'catching-up',
-  'connecting',
-  'waiting',
-  'candidate',
-  'refused',
-]
+const RANKS: Readonly<Record<RelayState, number>> = {
+  live: 0,
+  polling: 1,
+  'catching-up': 2,
+  connecting: 3,
+  waiting: 4,
+  candidate: 5,
+  refused: 6,
+}
 const CONNECTED: ReadonlySet<RelayState> = new Set(['live', 'polling', 'catching-up'])
 const WATCHED: ReadonlySet<RelayState> = new Set([...CONNECTED, 'connecting', 'waiting'] as const)
 
@@ -55,6 +55,12 @@ interface Facts {
   informationAtSeconds: number
 }
 
+/** An hour, and the one in which it was heard of. */
+interface SeenHour {
+  readonly hour: number
+  readonly seenHour: number
+}
+
 interface RelayRecordOptions {
   readonly index: number
   readonly seed: number
@@ -68,7 +74,9 @@ export class RelayRecord {
   readonly index: number
   /** Makes (relay, event) out of an event. */
   readonly salt: Salt
-  facts: Facts = {
+  /** Rises whenever anything of it changes, so that others need not read it again. */
+  changes = 0
+  #facts: Facts = {
     url: undefined,
     isProven: false,
     firstSeenSeconds: undefined,
@@ -110,10 +118,35 @@ export class RelayRecord {
     return this.#regions.keys()
   }
 
+  get facts(): Readonly<Facts> {
+    return this.#facts
+  }
+
+  named(url: string): void {
+    this.#facts.url = url
+    this.changes += 1
+  }
+
   seen(atSeconds: number): void {
-    const { firstSeenSeconds } = this.facts
-    if (firstSeenSeconds === undefined || atSeconds < firstSeenSeconds)
-      this.facts.firstSeenSeconds = atSeconds
+    const { firstSeenSeconds } = this.#facts
+    if (firstSeenSeconds !== undefined && atSeconds >= firstSeenSeconds) return
+    this.#facts.firstSeenSeconds = atSeconds
+    this.changes += 1
+  }
+
+  /** An event that holds is what proves a relay. How many they are, `addEvents` says later. */
+  proveBy(createdAt: number): void {
+    const facts = this.#facts
+    facts.isProven = true
+    if (facts.lastEventSeconds === undefined || createdAt > facts.lastEventSeconds)
+      facts.lastEventSeconds = createdAt
+    this.changes += 1
+  }
+
+  addEvents({ kind, events }: { readonly kind: number; readonly events: number }, at: SeenHour): void {
+    this.events.add(at.hour, events, at.seenHour)
+    this.kinds.add(kind, events, at)
+    this.changes += 1
   }
 
   /** @returns whether it counted: the same report of the same second, again, does not. */
@@ -124,26 +157,30 @@ export class RelayRecord {
     const all = JSON.stringify([state, watchedSeconds, connectedSeconds, readMs, pingMs, offences])
     const measured = hash('sha256', all, 'base64').slice(0, 12)
     if (last?.atSeconds === atSeconds && last.measured === measured) return false
+    this.changes += 1
     if ((last === undefined && this.#regions.size < MAX_REGIONS) || (last && atSeconds >= last.atSeconds))
       this.#regions.set(region, { state, atSeconds, measured })
     if (report.isProven) {
-      this.facts.isProven = true
+      this.#facts.isProven = true
       this.seen(atSeconds)
     }
-    if (report.information !== undefined && atSeconds >= this.facts.informationAtSeconds) {
-      this.facts.information = report.information
-      this.facts.informationAtSeconds = atSeconds
+    if (report.information !== undefined && atSeconds >= this.#facts.informationAtSeconds) {
+      this.#facts.information = report.information
+      this.#facts.informationAtSeconds = atSeconds
     }
     this.#measure(report)
     return true
   }
 
   stateAt(nowSeconds: number): RelayState {
-    const states = [...this.#regions.values()]
-    const fresh = states.filter(({ atSeconds }) => atSeconds > nowSeconds - REPORT_LIFETIME_SECONDS)
-    for (const state of STATES) if (fresh.some((seen) => seen.state === state)) return state
-    const newest = states.sort((a, b) => b.atSeconds - a.atSeconds)[0]
-    return newest?.state ?? (this.facts.isProven ? 'waiting' : 'candidate')
+    let fresh: RelayState | undefined
+    let newest: RegionState | undefined
+    for (const seen of this.#regions.values()) {
+      const isFresh = seen.atSeconds > nowSeconds - REPORT_LIFETIME_SECONDS
+      if (isFresh && (fresh === undefined || RANKS[seen.state] < RANKS[fresh])) fresh = seen.state
+      if (newest === undefined || seen.atSeconds > newest.atSeconds) newest = seen
+    }
+    return fresh ?? newest?.state ?? (this.#facts.isProven ? 'waiting' : 'candidate')
   }
 
   isWatchedAt(nowSeconds: number): boolean {
@@ -175,7 +212,7 @@ export class RelayRecord {
 
   write(writer: StateWriter): void {
     writer.u32(this.relay)
-    writer.text(JSON.stringify({ facts: this.facts, regions: [...this.#regions] }))
+    writer.text(JSON.stringify({ facts: this.#facts, regions: [...this.#regions] }))
     this.events.write(writer)
     this.users.write(writer)
     this.kinds.write(writer)
@@ -193,7 +230,7 @@ export class RelayRecord {
       facts: Partial<Facts>
       regions: [string, RegionState][]
     }
-    read.facts = { ...read.facts, ...facts }
+    read.#facts = { ...read.#facts, ...facts }
     read.#regions = new Map(regions)
     read.events = WindowCounter.read(reader)
     read.users = LastSeenUsers.read(reader, options.seed)

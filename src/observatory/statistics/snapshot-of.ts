@@ -1,12 +1,12 @@
 import { LANGUAGES } from '../languages.ts'
 import { type Range, rangeStart, rangeStep } from '../ranges.ts'
-import type { Coverage, KindFigures, RelayFigures, Snapshot, TimelinePoint, UserCount } from '../snapshot.ts'
+import type { Coverage, KindFigures, Snapshot, TimelinePoint, UserCount } from '../snapshot.ts'
 import { exactly } from './approximate-users.ts'
 import type { ClientTable } from './client-table.ts'
-import { healthScore } from './health-score.ts'
 import type { KeyedCounters } from './keyed-counters.ts'
 import { LATENCY_STEPS, latencyAverage, latencyPercentile } from './latency-histogram.ts'
 import type { NetworkFigures } from './network-figures.ts'
+import type { RelayLists } from './relay-lists.ts'
 import type { RelayRecord } from './relay-record.ts'
 import type { UserTable } from './user-table.ts'
 import { type Window, windowOf } from './window.ts'
@@ -16,6 +16,7 @@ const KIND_LONG_FORM = 30023
 /** What the engine has counted. */
 export interface EngineState {
   readonly relays: readonly RelayRecord[]
+  readonly relayLists: RelayLists
   readonly network: NetworkFigures
   readonly users: UserTable
   readonly clients: ClientTable
@@ -34,7 +35,7 @@ export function snapshotOf(state: EngineState, range: Range, nowSeconds: number)
   const active = users.active(window)
   const newUsers = users.new(window)
   const latency = new Uint32Array(LATENCY_STEPS)
-  const relays = relaysWithin(state.relays, { window, nowSeconds, latency })
+  const relays = state.relayLists.within(state.relays, { range, window, nowSeconds, latency })
   return {
     range,
     atSeconds: nowSeconds,
@@ -109,54 +110,21 @@ function timelineOf({ network, users }: EngineState, range: Range, nowSeconds: n
   return timeline
 }
 
-interface Asked {
-  readonly window: Window
-  readonly nowSeconds: number
-  /** To which the latencies of all relays are added. */
-  readonly latency: Uint32Array
-}
-
-function relaysWithin(relays: readonly RelayRecord[], asked: Asked): RelayFigures[] {
-  return relays
-    .filter(({ facts }) => facts.isProven && facts.url !== undefined)
-    .map((relay) => relayWithin(relay, asked))
-    .sort((a, b) => b.events - a.events || a.relay - b.relay)
-}
-
-function relayWithin(relay: RelayRecord, { window, nowSeconds, latency }: Asked): RelayFigures {
-  const { facts } = relay
-  const counts = relay.latency(window)
-  if (counts !== undefined) for (let step = 0; step < counts.length; step++) latency[step]! += counts[step]!
-  const latencyP50Ms = counts && latencyPercentile(counts, 0.5)
-  const events = relay.events.within(window)
-  const uptime = relay.uptime(window)
-  const offences = relay.offencesWithin(window)
-  return {
-    relay: relay.relay,
-    url: facts.url ?? '',
-    state: relay.stateAt(nowSeconds),
-    events,
-    users: relay.users.within(window),
-    kinds: kindsWithin(relay.kinds, window),
-    latencyP50Ms,
-    latencyP95Ms: counts && latencyPercentile(counts, 0.95),
-    uptime,
-    healthScore: healthScore({ uptime, latencyP50Ms, events, offences }),
-    information: facts.information,
-    offences,
-    firstSeenSeconds: facts.firstSeenSeconds,
-    lastEventSeconds: facts.lastEventSeconds,
-  }
-}
-
 function coverageOf(state: EngineState, nowSeconds: number): Coverage {
-  const known = state.relays.filter(({ facts }) => facts.isProven).length
+  let [known, watched, connected] = [0, 0, 0]
+  const regions = new Set<string>()
+  for (const relay of state.relays) {
+    if (relay.facts.isProven) known += 1
+    if (relay.isWatchedAt(nowSeconds)) watched += 1
+    if (relay.isConnectedAt(nowSeconds)) connected += 1
+    for (const region of relay.regions) regions.add(region)
+  }
   return {
     relaysKnown: known,
-    relaysWatched: state.relays.filter((relay) => relay.isWatchedAt(nowSeconds)).length,
-    relaysConnected: state.relays.filter((relay) => relay.isConnectedAt(nowSeconds)).length,
+    relaysWatched: watched,
+    relaysConnected: connected,
     relaysCandidate: state.relays.length - known,
-    regions: [...new Set(state.relays.flatMap((relay) => [...relay.regions]))].sort(),
+    regions: [...regions].sort(),
     firstSeenSeconds: state.firstSeenSeconds,
     lastSeenSeconds: state.lastSeenSeconds,
     futureDated: state.futureDated,

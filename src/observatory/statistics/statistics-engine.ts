@@ -21,6 +21,7 @@ import { saltOf } from './fingerprint-hash.ts'
 import type { CounterBudget } from './keyed-counters.ts'
 import type { LastSeenUsers } from './last-seen-users.ts'
 import { NetworkFigures } from './network-figures.ts'
+import { RelayLists } from './relay-lists.ts'
 import { RelayRecord, relaySalt } from './relay-record.ts'
 import { snapshotOf } from './snapshot-of.ts'
 import {
@@ -96,6 +97,7 @@ export class StatisticsEngine {
   readonly #kindBudget: CounterBudget = { left: MAX_RELAY_KINDS }
   readonly #relayNumbers = new Map<number, RelayRecord>()
   readonly #relays: RelayRecord[] = []
+  readonly #relayLists = new RelayLists()
   readonly #changes = new CallChanges()
   #fingerprints: FingerprintDays
   #network: NetworkFigures
@@ -143,8 +145,7 @@ export class StatisticsEngine {
 
   /** Tells the address of a relay; a relay without one is in no snapshot. */
   knowRelay({ relay, url }: { readonly relay: number; readonly url: string }): void {
-    const record = this.#relayOf(relay)
-    if (record !== undefined) record.facts.url = url
+    this.#relayOf(relay)?.named(url)
   }
 
   /** Days (since 1970) of the batch whose fingerprints are on disk and must be handed to `addFingerprints` before `apply`. */
@@ -202,6 +203,7 @@ export class StatisticsEngine {
     return snapshotOf(
       {
         relays: this.#relays,
+        relayLists: this.#relayLists,
         network: this.#network,
         users: this.#users,
         clients: this.#clients,
@@ -309,27 +311,20 @@ export class StatisticsEngine {
 
   #countForRelay(relay: RelayRecord, event: Counted, isUser: boolean): void {
     const { hour, kind } = event
-    const { facts } = relay
-    // An event that holds is what proves a relay.
-    facts.isProven = true
-    if (facts.lastEventSeconds === undefined || event.createdAt > facts.lastEventSeconds)
-      facts.lastEventSeconds = event.createdAt
+    relay.proveBy(event.createdAt)
     // How many they are is added up at the end of the batch, for each hour and kind once.
     if (isUser) this.#relayUsers += relay.users.touch(event.high, event.low, hour)
     this.#changes.addRelayEvent(relay.index, kind, hour)
   }
 
   #addRelayEvents({ relayEvents }: StatisticsChanges, seenHour: number): void {
-    for (const { relay, kind, hour, events } of relayEvents) {
-      const record = this.#relayNumbers.get(relay)!
-      record.events.add(hour, events, seenHour)
-      record.kinds.counter(kind)?.add(hour, events, seenHour)
-    }
+    for (const change of relayEvents)
+      this.#relayNumbers.get(change.relay)?.addEvents(change, { hour: change.hour, seenHour })
   }
 
   /** `users`: the fingerprints of its day, where its author is a user. */
   #countForNetwork(batch: ObservationBatch, event: Counted, users: DayFingerprints | undefined): void {
-    const { row, day, hour, seenHour, kind, high, low } = event
+    const { row, day, hour, kind, high, low } = event
     const network = this.#network
     const periods = network.periodsOf(hour)
     const isTagged = batch.client[row] !== 0
@@ -337,10 +332,10 @@ export class StatisticsEngine {
       period.events += 1
       if (isTagged) period.tagged += 1
     }
-    network.kinds.counter(kind)?.add(hour, 1, seenHour)
+    network.kinds.add(kind, 1, event)
     this.#changes.addNetworkEvent(kind, hour)
     const language = batch.language[row]!
-    if (language !== 0) network.languages.counter(language)?.add(hour, 1, seenHour)
+    if (language !== 0) network.languages.add(language, 1, event)
     if (users !== undefined) {
       this.#users.touch(high, low, hour)
       if (users.add((high ^ AUTHOR_OF_DAY.high) >>> 0, (low ^ AUTHOR_OF_DAY.low) >>> 0)) {
@@ -403,6 +398,7 @@ export class StatisticsEngine {
     if (this.#relayUsers > this.#options.maxRelayUsers) {
       const tables = this.#relays.map(({ users }) => users)
       this.#relayUsers -= approximateLargest(tables, this.#options.maxRelayUsers / SHARE_FREED)
+      for (const relay of this.#relays) relay.changes += 1
     }
     if (this.#clientUsers > this.#options.maxUsers) {
       this.#clientUsers -= approximateLargest(this.#namedUsers(), this.#options.maxUsers / SHARE_FREED)

@@ -1,5 +1,5 @@
 /** A range at a moment, as the rings need it. */
-import { type Range, rangeStart, SECONDS_PER_DAY, SECONDS_PER_HOUR } from '../ranges.ts'
+import { RANGES, type Range, rangeStart, SECONDS_PER_DAY, SECONDS_PER_HOUR } from '../ranges.ts'
 
 /**
  * What the rings hold: the 24 hours and 90 days of the ranges, the hour or day that events dated a little ahead may fall
@@ -8,17 +8,21 @@ import { type Range, rangeStart, SECONDS_PER_DAY, SECONDS_PER_HOUR } from '../ra
 export const HOURS_HELD = 32
 export const DAYS_HELD = 96
 
-export type Window =
-  | { readonly unit: 'hour'; readonly from: number }
-  | { readonly unit: 'day'; readonly from: number }
-  | { readonly unit: 'all' }
+/** `from`: the first hour or day since 1970 that is in it. `place`: of its range, for what is kept by range. */
+export interface RingWindow {
+  readonly unit: 'hour' | 'day'
+  readonly from: number
+  readonly place: number
+}
+export type Window = RingWindow | { readonly unit: 'all' }
 
 export function windowOf(range: Range, nowSeconds: number): Window {
   const start = rangeStart(range, nowSeconds)
   if (start === undefined) return { unit: 'all' }
+  const place = RANGES.indexOf(range)
   return range === '24h'
-    ? { unit: 'hour', from: start / SECONDS_PER_HOUR }
-    : { unit: 'day', from: start / SECONDS_PER_DAY }
+    ? { unit: 'hour', from: start / SECONDS_PER_HOUR, place }
+    : { unit: 'day', from: start / SECONDS_PER_DAY, place }
 }
 
 export function dayOfHour(hour: number): number {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { SignatureVerifier } from './verifier.ts'
+import { KEPT_KEYS, type SignatureVerifier } from './verifier.ts'
 
 /** The names that Linux distributions, macOS and Windows give the library, newest first. */
 const LIBRARY_NAMES = [
@@ -19,8 +19,6 @@ const LIBRARY_NAMES = [
 /** SECP256K1_CONTEXT_VERIFY: what older versions need; newer ones take it as well. */
 const CONTEXT_VERIFY = 0x0101
 const PARSED_KEY_BYTES = 64
-/** Keys that are kept as points: a key is 32 bytes, and to find the point of it is a tenth of a check. */
-export const KEPT_KEYS = 8_192
 
 /** A verifier on the system's libsecp256k1, through koffi; undefined when either cannot be loaded. */
 export async function loadNativeVerifier(): Promise<SignatureVerifier | undefined> {

@@ -3,8 +3,8 @@ import { bytesToHex } from '@noble/curves/utils.js'
 import { signSchnorr, xOnlyPointFromScalar } from 'tiny-secp256k1'
 import { describe, expect, test } from 'vitest'
 import { createSignatureVerifier } from './create-verifier.ts'
-import { KEPT_KEYS, loadNativeVerifier } from './native-verifier.ts'
-import type { SignatureVerifier } from './verifier.ts'
+import { loadNativeVerifier } from './native-verifier.ts'
+import { KEPT_KEYS, type SignatureVerifier } from './verifier.ts'
 import { loadWasmVerifier } from './wasm-verifier.ts'
 
 /** From the test vectors of BIP-340 (those with 32-byte messages), with the verdict. */
@@ -44,6 +44,17 @@ const bip340 = [
   },
 ]
 
+function secretKeyOf(number: number): Uint8Array {
+  const secretKey = new Uint8Array(32).fill(9)
+  new DataView(secretKey.buffer).setUint32(28, number)
+  return secretKey
+}
+
+/** More than a verifier keeps. */
+const publicKeys = Array.from({ length: KEPT_KEYS + 50 }, (_, number) =>
+  bytesToHex(xOnlyPointFromScalar(secretKeyOf(number))),
+)
+
 const verifiers: [string, SignatureVerifier | undefined][] = [
   ['native', await loadNativeVerifier()],
   ['wasm', await loadWasmVerifier()],
@@ -64,6 +75,29 @@ function describeVerifier(verifier: SignatureVerifier): void {
     for (const { id, pubkey, sig, isValid } of bip340) expect(verifier.verify(id, pubkey, sig)).toBe(isValid)
   })
 
+  test('keys that are no points leave nothing behind, however many come', () => {
+    const { id, pubkey, sig } = bip340[2]!
+    // tiny-secp256k1 is broken for good after 3,400 of them when it is not asked first whether a key is a point.
+    for (let time = 0; time < 5_000; time++) if (verifier.verify(id, pubkey, sig)) expect.fail('accepted')
+    expect(verifier.verify(bip340[0]!.id, bip340[0]!.pubkey, bip340[0]!.sig)).toBe(true)
+  })
+
+  test('keys are told apart when there are more of them than are kept', () => {
+    const hash = new Uint8Array(32).fill(1)
+    const id = bytesToHex(hash)
+    const signed = Array.from({ length: 20 }, (_, number) => {
+      const secretKey = secretKeyOf(number)
+      return { pubkey: publicKeys[number]!, sig: bytesToHex(signSchnorr(hash, secretKey)) }
+    })
+    const wrong = () => signed.filter(({ pubkey, sig }) => !verifier.verify(id, pubkey, sig))
+    expect(wrong()).toEqual([])
+    // No signature of anybody: refused before the dear part of a check.
+    for (const pubkey of publicKeys) expect(verifier.verify(id, pubkey, 'f'.repeat(128))).toBe(false)
+    expect(wrong()).toEqual([])
+    const [first, second] = signed
+    expect(verifier.verify(id, first!.pubkey, second!.sig)).toBe(false)
+  })
+
   test('accepts what noble signs and refuses it with any one bit changed', () => {
     const secretKey = new Uint8Array(32).fill(7)
     const pubkey = bytesToHex(schnorr.getPublicKey(secretKey))
@@ -80,25 +114,4 @@ function describeVerifier(verifier: SignatureVerifier): void {
 test('auto always finds one, and wasm is what it says', async () => {
   expect((await createSignatureVerifier('auto')).name).toContain('secp256k1')
   expect((await createSignatureVerifier('wasm')).isNative).toBe(false)
-})
-
-const native = await loadNativeVerifier()
-
-test.skipIf(native === undefined)('keys are told apart when there are more of them than are kept', () => {
-  const hash = new Uint8Array(32).fill(1)
-  const signed = Array.from({ length: KEPT_KEYS + 50 }, (_, number) => {
-    const secretKey = new Uint8Array(32).fill(9)
-    new DataView(secretKey.buffer).setUint32(28, number)
-    return {
-      pubkey: bytesToHex(xOnlyPointFromScalar(secretKey)),
-      sig: bytesToHex(signSchnorr(hash, secretKey)),
-    }
-  })
-  const id = bytesToHex(hash)
-  const wrong = [...signed, ...signed.toReversed()].filter(
-    ({ pubkey, sig }) => native?.verify(id, pubkey, sig) !== true,
-  )
-  expect(wrong).toEqual([])
-  const [first, second] = signed
-  expect(native?.verify(id, first!.pubkey, second!.sig)).toBe(false)
 })

@@ -51,6 +51,7 @@ export function showCoverage({
     last_seen: isoTimeOrNull(coverage.lastSeenSeconds),
     future_dated: coverage.futureDated,
     absurdly_dated: coverage.absurdlyDated,
+    too_old: coverage.tooOld ?? 0,
     repeated: coverage.repeated,
     source: from,
   }

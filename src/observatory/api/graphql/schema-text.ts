@@ -71,7 +71,7 @@ type Coverage {
   regions: [String!]!
   first_seen: String last_seen: String
   "Observations that are in no figure."
-  future_dated: Float! absurdly_dated: Float! repeated: Float!
+  future_dated: Float! absurdly_dated: Float! too_old: Float! repeated: Float!
   "engine, cache or database."
   source: String!
 }

@@ -50,6 +50,8 @@ export interface PlainOperation<P extends Parameters = Parameters> extends Descr
   readonly is: 'plain'
   /** How many requests it counts as; 0: it is not limited. */
   readonly cost: number
+  /** So many requests of an address in 15 minutes, counted apart from all others; whoever has a key gains nothing by it. */
+  readonly ownLimit?: number
   readonly run: (asked: PlainAsked<P>) => Promise<FastifyReply>
 }
 

@@ -36,6 +36,7 @@ export const CoverageSchema = exactly({
   last_seen: orNull(IsoTime),
   future_dated: Count,
   absurdly_dated: Count,
+  too_old: Count,
   repeated: Count,
   source: Type.Enum(['engine', 'cache', 'database']),
 })

@@ -104,7 +104,11 @@ async function servePlain(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { callers } = context
-  const who = await callers.of(request.raw)
+  const { url, ownLimit } = operation
+  const who =
+    ownLimit === undefined
+      ? await callers.of(request.raw)
+      : accepted(callers.apart(request.raw, url, ownLimit))
   if (!who.ok) return refuseWith(reply, who.refusal)
   if (operation.cost > 0) {
     const taken = callers.take(who.value, operation.cost)

@@ -9,7 +9,10 @@ import { RequestWindows, type Taken } from './request-windows.ts'
 
 /** Requests in 15 minutes from one address without a key, unless the operator says otherwise. */
 export const ADDRESS_LIMIT = 100
-/** So many times that for pages of this very site, as browsers mark them; one can pretend it, and gains no more than this. */
+/**
+ * So many times that for pages of this very site, as browsers mark them. Anybody can pretend it, and gains no more than
+ * this: it is what an address has in all, with or without that mark.
+ */
 const PAGE_SHARE = 6
 /** Answers "not modified" to one address or key, which cost next to nothing and are not counted with the others. */
 export const UNCHANGED_LIMIT = 3_000
@@ -21,10 +24,12 @@ const MAX_KEYS = 10_000
 export interface Caller {
   readonly key: { readonly id: string; readonly name: string } | undefined
   readonly tier: string
-  /** What requests are counted by. */
+  /** What requests are counted by, and who holds what one may hold once: a key, or an address. */
   readonly subject: string
   /** Requests in 15 minutes; infinite for a key that the staff gave no limit. */
   readonly limit: number
+  /** Requests of the subject in all, where the limit is of one way to ask. */
+  readonly limitInAll?: number
 }
 
 type CallerOutcome = Outcome<Caller, TimedRefusal>
@@ -57,13 +62,19 @@ export class Callers {
     return text === undefined ? accepted(this.#byAddress(request)) : this.#byKey(text, request)
   }
 
+  /**
+   * Somebody for whom a window of its own is kept, by address; keys are not looked at.
+   *
+   * @param limit requests in 15 minutes.
+   */
+  apart(request: IncomingMessage, name: string, limit: number): Caller {
+    return { key: undefined, tier: 'none', subject: `${name}:${this.#addressOf(request)}`, limit }
+  }
+
   /** Counts requests; refused when the caller may send no more for now. */
-  take({ subject, limit, key }: Caller, cost = 1): Taken {
-    const taken =
-      limit === Infinity
-        ? { isAllowed: true, limit, remaining: Infinity, resetSeconds: 0 }
-        : this.#windows.take(subject, limit, cost)
-    if (taken.isAllowed && key !== undefined) this.#deps.tiers()?.noteUse(key.id, cost)
+  take(caller: Caller, cost = 1): Taken {
+    const taken = this.#take(caller, cost)
+    if (taken.isAllowed && caller.key !== undefined) this.#deps.tiers()?.noteUse(caller.key.id, cost)
     return taken
   }
 
@@ -74,20 +85,31 @@ export class Callers {
     return isAllowed ? { ...this.look(caller), isAllowed } : this.take(caller)
   }
 
-  look({ subject, limit }: Caller): Taken {
-    return this.#windows.look(subject, limit)
+  look({ subject, limit, limitInAll }: Caller): Taken {
+    if (limitInAll === undefined) return this.#windows.look(subject, limit)
+    return narrower(this.#windows.look(unmarked(subject), limit), this.#windows.look(subject, limitInAll))
+  }
+
+  #take({ subject, limit, limitInAll }: Caller, cost: number): Taken {
+    if (limit === Infinity) return { isAllowed: true, limit, remaining: Infinity, resetSeconds: 0 }
+    if (limitInAll === undefined) return this.#windows.take(subject, limit, cost)
+    // What one of the two windows refuses is counted in neither.
+    const looked = this.#windows.look(unmarked(subject), limit)
+    if (looked.remaining < cost) return { ...looked, isAllowed: false }
+    const inAll = this.#windows.take(subject, limitInAll, cost)
+    return inAll.isAllowed ? narrower(this.#windows.take(unmarked(subject), limit, cost), inAll) : inAll
+  }
+
+  #addressOf(request: IncomingMessage): string {
+    return this.#deps.addressOf(request) ?? 'unknown'
   }
 
   #byAddress(request: IncomingMessage): Caller {
-    const address = this.#deps.addressOf(request) ?? 'unknown'
     const { addressLimit = ADDRESS_LIMIT } = this.#deps
+    const who = { key: undefined, tier: 'none', subject: `address:${this.#addressOf(request)}` }
+    const limitInAll = PAGE_SHARE * addressLimit
     const isOwnPage = request.headers['sec-fetch-site'] === 'same-origin'
-    return {
-      key: undefined,
-      tier: 'none',
-      subject: `${isOwnPage ? 'page' : 'address'}:${address}`,
-      limit: isOwnPage ? PAGE_SHARE * addressLimit : addressLimit,
-    }
+    return isOwnPage ? { ...who, limit: limitInAll } : { ...who, limit: addressLimit, limitInAll }
   }
 
   async #byKey(text: string, request: IncomingMessage): Promise<CallerOutcome> {
@@ -136,6 +158,18 @@ export class Callers {
     if (apiKey === undefined) return refused({ code: 'UNAUTHORIZED', text: 'this is no API key' })
     return accepted({ ...apiKey, isUnlimited: rateTier === 'unlimited' })
   }
+}
+
+/** The window of requests without the mark of a page, of an address. */
+function unmarked(subject: string): string {
+  return `unmarked:${subject}`
+}
+
+/** The one of two windows that is used up first, in the words of the first one. */
+function narrower(own: Taken, inAll: Taken): Taken {
+  if (own.remaining <= inAll.remaining) return own
+  const { isAllowed, remaining, resetSeconds } = inAll
+  return { ...own, isAllowed: own.isAllowed && isAllowed, remaining, resetSeconds }
 }
 
 export function tooMany(limit: number, resetSeconds: number): TimedRefusal {

@@ -47,7 +47,16 @@ export interface Reader {
   leave(): void
 }
 
+/** What those are told for whom there is no room. */
+export const TOO_MANY_READERS = {
+  code: 'BUSY',
+  text: `too many are watching, or more than ${MAX_READERS_OF_ADDRESS} from your address; ask again later, or poll /stats/overview`,
+  retryAfterSeconds: 30,
+} as const
+
 export interface LiveHub {
+  /** Whether `join` would take one more from this address. */
+  hasRoom(address: string): boolean
   /** Undefined when there are too many readers, here or from this address. */
   join(address: string, pipe: Pipe): Reader | undefined
   readonly readers: number
@@ -85,16 +94,23 @@ class Hub implements LiveHub {
     return this.#readers.size
   }
 
+  hasRoom(address: string): boolean {
+    return this.#readers.size < MAX_READERS && this.#readersOf(address) < MAX_READERS_OF_ADDRESS
+  }
+
   join(address: string, pipe: Pipe): Reader | undefined {
-    const sameAddress = this.#ofAddress.get(address) ?? 0
-    if (this.#readers.size >= MAX_READERS || sameAddress >= MAX_READERS_OF_ADDRESS) return undefined
-    this.#ofAddress.set(address, sameAddress + 1)
+    if (!this.hasRoom(address)) return undefined
+    this.#ofAddress.set(address, this.#readersOf(address) + 1)
     const reader = new HubReader(pipe, {
       wanted: (want) => void this.#tellNewest(reader, want),
       left: () => this.#left(reader, address),
     })
     this.#readers.add(reader)
     return reader
+  }
+
+  #readersOf(address: string): number {
+    return this.#ofAddress.get(address) ?? 0
   }
 
   close(): void {

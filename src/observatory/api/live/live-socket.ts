@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { UpgradeHandler } from '../../../platform/index.ts'
 import type { ObservatoryApiDeps } from '../deps.ts'
-import { statusOf } from '../http/refuse.ts'
+import { statusOf, type TimedRefusal } from '../http/refuse.ts'
 import { Callers, tooMany } from '../limits/callers.ts'
-import { createLiveHub, type LiveHub, MAX_READERS, MAX_READERS_OF_ADDRESS, type Reader } from './live-hub.ts'
+import { createLiveHub, type LiveHub, MAX_READERS, type Reader, TOO_MANY_READERS } from './live-hub.ts'
 import { readLiveRequest } from './read-live-request.ts'
 
 export const LIVE_PATH = '/api/v1/live'
@@ -68,9 +68,9 @@ class Live {
     const ignore = () => stream.destroy()
     stream.on('error', ignore)
     try {
-      const status = await this.#statusFor(request)
+      const refusal = await this.#refusalFor(request)
       if (stream.destroyed) return
-      if (status !== undefined) return refuseUpgrade(stream, status)
+      if (refusal !== undefined) return refuseUpgrade(stream, refusal)
       stream.off('error', ignore)
       this.#sockets.handleUpgrade(request, stream, head, (socket) => this.#serve(socket, request))
     } catch (err) {
@@ -90,23 +90,33 @@ class Live {
     if (this.#deps.live === undefined) this.#hub.close()
   }
 
-  /** The HTTP status that keeps it out; undefined: let it in. */
-  async #statusFor(request: IncomingMessage): Promise<number | undefined> {
-    if (this.#isClosed || this.#sockets.clients.size >= MAX_READERS) return 503
+  /** What keeps it out; undefined: let it in. */
+  async #refusalFor(request: IncomingMessage): Promise<TimedRefusal | undefined> {
+    if (
+      this.#isClosed ||
+      this.#sockets.clients.size >= MAX_READERS ||
+      !this.#hub.hasRoom(this.#addressOf(request))
+    )
+      return TOO_MANY_READERS
     const who = await this.#callers.of(request)
-    if (!who.ok) return statusOf(who.refusal)
+    if (!who.ok) return who.refusal
     const { isAllowed, limit, resetSeconds } = this.#callers.take(who.value)
-    return isAllowed ? undefined : statusOf(tooMany(limit, resetSeconds))
+    return isAllowed ? undefined : tooMany(limit, resetSeconds)
+  }
+
+  #addressOf(request: IncomingMessage): string {
+    return this.#deps.addressOf(request) ?? 'unknown'
   }
 
   #serve(socket: WebSocket, request: IncomingMessage): void {
     socket.on('error', () => socket.terminate())
-    const reader = this.#hub.join(this.#deps.addressOf(request) ?? 'unknown', {
+    const reader = this.#hub.join(this.#addressOf(request), {
       isFree: () => socket.bufferedAmount <= MAX_WAITING_BYTES,
       write: ({ text }) => socket.send(text, () => reader?.onFree()),
     })
     if (reader === undefined) {
-      socket.close(CLOSE_TRY_LATER, `at most ${MAX_READERS_OF_ADDRESS} from one address`)
+      // Others were quicker, while it was asked who this is.
+      socket.close(CLOSE_TRY_LATER, 'too many are watching')
       return
     }
     socket.on('close', () => reader.leave())
@@ -154,7 +164,17 @@ function send(socket: WebSocket, message: object): void {
   if (socket.bufferedAmount <= MAX_WAITING_BYTES * 2) socket.send(JSON.stringify(message))
 }
 
-function refuseUpgrade(stream: Duplex, status: number): void {
+/** As an answer of HTTP, with its reason: programs read it, and browsers show at least that there was one. */
+function refuseUpgrade(stream: Duplex, refusal: TimedRefusal): void {
+  const status = statusOf(refusal)
+  const body = JSON.stringify({ error: { code: refusal.code, message: refusal.text } })
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(refusal.retryAfterSeconds === undefined ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
+  ]
   stream.once('finish', () => stream.destroy())
-  stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import type { Range } from '../../ranges.ts'
 import type { ApiContext } from '../api-context.ts'
 import { refuseWith } from '../http/refuse.ts'
-import { MAX_READERS_OF_ADDRESS } from './live-hub.ts'
+import { TOO_MANY_READERS } from './live-hub.ts'
 import type { Topic } from './topics.ts'
 
 /** A comment, so that proxies see that somebody is there, and we see who is not. */
@@ -55,12 +55,6 @@ export async function serveStream(
   for (const topic of topics) reader.want({ topic, range })
   return reply
 }
-
-export const TOO_MANY_READERS = {
-  code: 'BUSY',
-  text: `too many are watching, or more than ${MAX_READERS_OF_ADDRESS} from your address; ask again later, or poll /stats/overview`,
-  retryAfterSeconds: 30,
-} as const
 
 function begin(response: ServerResponse, reply: FastifyReply): void {
   // Those of CORS and of the limits were set before.

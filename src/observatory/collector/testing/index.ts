@@ -1,4 +1,5 @@
 /** Relays that misbehave, and the simplest parts that a collector can work with, for tests. */
+export { createLoopbackForwarder, type LoopbackForwarder } from './loopback-forwarder.ts'
 export { createMemoryDirectory, type MemoryDirectory } from './memory-directory.ts'
 export {
   MISBEHAVIOURS,

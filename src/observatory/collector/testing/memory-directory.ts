@@ -8,12 +8,15 @@ export interface MemoryDirectory extends RelayDirectory {
   entryOf(url: string): DirectoryEntry
   /** As an operator does; collectors see it when they look. */
   refuse(url: string, isRefused: boolean): void
+  /** As the table does with a relay that was tried in vain for too long: it keeps its number. */
+  giveUp(url: string): void
   readonly origins: ReadonlyMap<string, RelayOrigin>
 }
 
 export function createMemoryDirectory(): MemoryDirectory {
   const entries = new Map<string, DirectoryEntry>()
   const origins = new Map<string, RelayOrigin>()
+  const givenUp = new Set<string>()
   const entryOf = (url: string) => {
     const entry = entries.get(url)
     if (entry === undefined) throw new Error(`${url} is not in the directory`)
@@ -23,7 +26,8 @@ export function createMemoryDirectory(): MemoryDirectory {
     origins,
     entryOf,
     refuse: (url, isRefused) => void entries.set(url, { ...entryOf(url), isRefused }),
-    all: async () => [...entries.values()],
+    giveUp: (url) => void givenUp.add(url),
+    all: async () => [...entries.values()].filter(({ url }) => !givenUp.has(url)),
     learn: async (urls, origin) => {
       for (const url of urls) {
         if (entries.has(url)) continue
@@ -37,7 +41,7 @@ export function createMemoryDirectory(): MemoryDirectory {
           nextTrySeconds: 0,
         })
       }
-      return urls.map(entryOf)
+      return urls.filter((url) => !givenUp.has(url)).map(entryOf)
     },
     apply: (reports) => {
       for (const report of reports) {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../../kernel/index.ts'
 import { createLogger } from '../../../platform/index.ts'
 import type { Offence, RelayReport, RelayState } from '../../relay-report.ts'
-import { type Collector, type CollectorDeps, openCollector, type RelayStatus } from '../collector.ts'
+import { type CollectorDeps, openCollector } from '../collector.ts'
+import type { Collector, RelayStatus } from '../collector-figures.ts'
 import type { CollectorLimits, CollectorSettings } from '../collector-settings.ts'
 import { DEFAULT_COLLECTOR_SETTINGS } from '../collector-settings.ts'
 import { DEFAULT_KINDS } from '../kind-lanes.ts'
@@ -23,6 +24,8 @@ export interface TestCollector {
   readonly collector: Collector
   readonly directory: MemoryDirectory
   readonly intake: PlainIntake
+  /** Takes what is to be reported now, and does with it as is done all the time. */
+  deliver(): void
   /** All so far; what they say is in the directory, too. */
   readonly reports: readonly RelayReport[]
   statusOf(url: string): RelayStatus
@@ -96,6 +99,7 @@ export async function openTestCollector(options: TestCollectorOptions = {}): Pro
     collector,
     directory,
     intake,
+    deliver,
     reports,
     statusOf,
     stateOf: (url) => statusOf(url).state,

@@ -13,4 +13,7 @@ export const QUICK_LIMITS = {
   reportMs: 100,
   refreshMs: 500,
   learnMs: 50,
+  scoutMs: 100,
+  outageGraceMs: 100,
+  outageQuietMs: 400,
 } as const satisfies Partial<CollectorLimits>

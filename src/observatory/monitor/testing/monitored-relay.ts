@@ -18,7 +18,6 @@ export function monitoredRelay(differs: Partial<MonitoredRelay> = {}): Monitored
     url: 'wss://some.example.com',
     isProven: true,
     state: 'live',
-    rttOpenMs: 120,
     rttReadMs: 40,
     information: INFORMATION,
     ...differs,
