@@ -20,6 +20,7 @@ import {
   randomOf,
   startLoopbackNetwork,
   tellStory,
+  withPaidZaps,
 } from '../test/network/index.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -68,15 +69,11 @@ function storedEvents(): readonly NostrEvent[] {
     .map((line) => JSON.parse(line) as NostrEvent)
 }
 
-/** Signed as they are needed: a month of a public relay, which ends now. */
-function freshEvents(): readonly NostrEvent[] {
+/** Signed as they are needed: a month of a public relay, which ends now. Its zaps are paid, as far as anybody can tell. */
+function freshEvents(): Promise<readonly NostrEvent[]> {
   const endsAtSeconds = Math.floor(Date.now() / 1000)
-  return [
-    ...syntheticEvents(
-      { seed: `${endsAtSeconds}`, count: FRESH_EVENTS, profile: 'square', endsAtSeconds },
-      createSigner(),
-    ),
-  ]
+  const options = { seed: `${endsAtSeconds}`, count: FRESH_EVENTS, profile: 'square', endsAtSeconds } as const
+  return withPaidZaps([...syntheticEvents(options, createSigner())], SEED)
 }
 
 /** Gives out what is left, evenly over two minutes, until it is told to stop. */
@@ -123,7 +120,7 @@ async function run(): Promise<void> {
   const count = Number(values.relays)
   const urls = (await seedRelays()).slice(0, count)
   if (urls.length < count) throw new Error(`The seed list has ${urls.length} relays; ask for no more.`)
-  const events = [...storedEvents(), ...freshEvents()]
+  const events = [...storedEvents(), ...(await freshEvents())]
   const { relays, placed } = tellStory({ urls, events, overlap: OVERLAP, seed: SEED })
   const network = await startLoopbackNetwork(relays)
   const random = randomOf(SEED + 1)

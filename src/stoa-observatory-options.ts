@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Config } from './config/index.ts'
 import { AppError } from './kernel/index.ts'
+import { KINDS, RELAY_DISCOVERY_KIND } from './nostr/index.ts'
 import type { BrandBody, Tier } from './observatory/api/index.ts'
 import { fingerprintsKeptDays } from './observatory/records/index.ts'
 import { seedRelays } from './observatory/seeds/index.ts'
@@ -35,6 +36,7 @@ export async function watchOptions(
   const { observatory, database, redis, relay, data } = config
   const aliases = await relayAliases(config, own)
   const isNetwork = observatory.watch === 'network'
+  const uncountedKinds = isNetwork ? kindsForRelays(observatory) : []
   return {
     databaseUrl,
     statementTimeoutMs: database.statementTimeoutSeconds * 1_000,
@@ -47,7 +49,7 @@ export async function watchOptions(
     seeds: isNetwork ? [...(observatory.seedList ? await seedRelays() : []), ...observatory.seeds] : [],
     own: own?.url,
     collector: {
-      kinds: observatory.kinds.length === 0 ? 'all' : observatory.kinds,
+      kinds: observatory.kinds.length === 0 ? 'all' : [...observatory.kinds, ...uncountedKinds],
       maxConnections: observatory.maxConnections,
       maxKnownRelays: observatory.maxRelays,
       allowPrivate: observatory.allowPrivate,
@@ -64,6 +66,7 @@ export async function watchOptions(
     maxRelayUsers: observatory.maxRelayUsers,
     journalBytes: observatory.journalBytes,
     forwardsAll: observatory.feedRelay,
+    uncountedKinds,
     checkZapSigners: isNetwork && observatory.checkZapSigners,
     snapshotSeconds: observatory.snapshotSeconds,
     keepSnapshotsDays: observatory.keepSnapshotsDays,
@@ -71,6 +74,13 @@ export async function watchOptions(
     keepFingerprintsDays: fingerprintsKeptDays(observatory),
     keepHoursDays: observatory.keepHoursDays,
   }
+}
+
+/** What others say of relays is heard whatever is counted: how they find them (NIP-66), and where people write (NIP-65). */
+function kindsForRelays({ kinds, discover }: Config['observatory']): readonly number[] {
+  if (kinds.length === 0) return []
+  const wanted = discover ? [KINDS.RELAY_LIST, RELAY_DISCOVERY_KIND] : [RELAY_DISCOVERY_KIND]
+  return wanted.filter((kind) => !kinds.includes(kind))
 }
 
 /** Our own relay: here, or in another process, which is reached by its public name; undefined when that has none. */

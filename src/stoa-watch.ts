@@ -47,6 +47,8 @@ export interface WatchOptions extends KeepingOptions {
   readonly checkZapSigners: boolean
   /** Hand all verified events on, since they are stored; otherwise only what other monitors publish. */
   readonly forwardsAll: boolean
+  /** Kinds that are asked for to learn of relays, and are in no figure. */
+  readonly uncountedKinds: readonly number[]
 }
 
 /** What the thread tells the others. */
@@ -134,6 +136,7 @@ async function open({ options, logger, listener, limits, endings }: Opening): Pr
   const intake = createIntake({
     verifier: await createSignatureVerifier(options.verifier),
     clock: systemClock,
+    uncounted: new Set(options.uncountedKinds),
     ...(limits.intake !== undefined && { limits: limits.intake }),
     ...(signers !== undefined && { zapSigners: signers }),
     ...(redisUrl !== '' && { shared: createSharedSeen(bus) }),

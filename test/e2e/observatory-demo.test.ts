@@ -5,7 +5,7 @@ import { globSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { OverviewBody } from '../../src/observatory/api/index.ts'
+import type { OverviewBody, RangeName } from '../../src/observatory/api/index.ts'
 import { Stage } from './stoa-process.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -46,6 +46,10 @@ test('the demonstration comes up, shows figures of its relays, and leaves nothin
     expect(overview.active_relays).toBeGreaterThan(1)
     // Its own beside those of the network.
     expect(overview.coverage.relays_watched).toBe(RELAYS + 1)
+    // Some of the zaps of its month are there from the start on, and are paid.
+    const { zaps } = await overviewAt(port, '30d')
+    expect(zaps.count).toBeGreaterThan(10)
+    expect(zaps.sats).toBeGreaterThan(zaps.count * 20)
   }, PATIENCE)
   expect(processesIn(folder)).not.toEqual([])
   const page = await fetch(`http://127.0.0.1:${port}/`)
@@ -56,8 +60,8 @@ test('the demonstration comes up, shows figures of its relays, and leaves nothin
   await expect(overviewAt(port)).rejects.toThrow()
 })
 
-async function overviewAt(port: number): Promise<OverviewBody> {
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/stats/overview`)
+async function overviewAt(port: number, range: RangeName = '24h'): Promise<OverviewBody> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/stats/overview?range=${range}`)
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
   // The shape is that of the API.
   return (await response.json()) as OverviewBody

@@ -1,24 +1,16 @@
 /** Relays that invent people, in the assembly that the program runs, with windows of seconds instead of an hour. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
-import { DEFAULT_COLLECTOR_SETTINGS, DEFAULT_KINDS } from '../../src/observatory/collector/index.ts'
 import {
   eventOfNewKey,
   type MisbehavingRelay,
-  QUICK_LIMITS,
   startMisbehavingRelay,
 } from '../../src/observatory/collector/testing/index.ts'
-import { DEFAULT_INTAKE_LIMITS } from '../../src/observatory/intake/index.ts'
-import { testDatabase } from '../../src/platform/database/testing/index.ts'
-import { createLogger } from '../../src/platform/index.ts'
-import { openWatch, type Watch, type WatchOptions } from '../../src/stoa-watch.ts'
+import type { Watch } from '../../src/stoa-watch.ts'
 import { freshEvents } from './observatory/events.ts'
 import { loggedOffences } from './observatory/logged-offences.ts'
-import { type Figures, snapshotFigures } from './observatory/plain-count.ts'
-import { relayNames, startWatchedNetwork, type WatchedNetwork } from './observatory/watched-network.ts'
+import { figuresOf, openTestWatch } from './observatory/test-watch.ts'
+import { relayNames, startWatchedNetwork } from './observatory/watched-network.ts'
 
 const PATIENCE = { timeout: 60_000, interval: 50 }
 const WINDOW_SECONDS = 15
@@ -44,7 +36,11 @@ test('people whom one relay alone shows count until there are too many of them; 
   const inventors = await startInventors()
   const addresses = new Map(network.loopback.addresses)
   for (const [n, url] of INVENTORS.entries()) addresses.set(url, inventors[n]!.url)
-  const { watch, databaseUrl } = await openTestWatch(addresses)
+  const { watch, databaseUrl } = await openTestWatch({
+    addresses,
+    intake: { maxLoneAuthors: MAX_LONE_AUTHORS, loneAuthorsWindowSeconds: WINDOW_SECONDS },
+    stops,
+  })
 
   await vi.waitFor(() => {
     for (const { invented } of inventors) expect(invented).toHaveLength(INVENTED_AT_FIRST)
@@ -77,56 +73,6 @@ async function startInventors(): Promise<readonly MisbehavingRelay[]> {
   )
 }
 
-async function openTestWatch(aliases: ReadonlyMap<string, string>) {
-  const database = await testDatabase()
-  stops.push(() => database.close())
-  const dataDir = mkdtempSync(join(tmpdir(), 'stoa-watch-'))
-  stops.push(() => rmSync(dataDir, { recursive: true, force: true }))
-  const options: WatchOptions = {
-    databaseUrl: database.url,
-    statementTimeoutMs: 20_000,
-    connectTimeoutMs: 10_000,
-    redisUrl: '',
-    redisPrefix: '',
-    processId: 'alone',
-    dataDir,
-    verifier: 'auto',
-    seeds: [...aliases.keys()],
-    own: undefined,
-    collector: {
-      ...DEFAULT_COLLECTOR_SETTINGS,
-      kinds: DEFAULT_KINDS,
-      backfillSeconds: 0,
-      discovers: false,
-      aliases,
-    },
-    maxRelays: 100,
-    maxUsers: 10_000,
-    maxRelayUsers: 10_000,
-    journalBytes: 16 * 1_048_576,
-    checkZapSigners: false,
-    forwardsAll: false,
-    snapshotSeconds: 300,
-    keepSnapshotsDays: 1,
-    keepLogsDays: 1,
-  }
-  const watch = await openWatch(
-    options,
-    createLogger({ level: 'silent', format: 'json' }),
-    { onChange: () => {}, onEvents: () => {} },
-    {
-      collector: QUICK_LIMITS,
-      intake: {
-        ...DEFAULT_INTAKE_LIMITS,
-        maxLoneAuthors: MAX_LONE_AUTHORS,
-        loneAuthorsWindowSeconds: WINDOW_SECONDS,
-      },
-    },
-  )
-  stops.push(() => watch.stop())
-  return { watch, databaseUrl: database.url }
-}
-
 /** It is judged at the end of a window, when somebody shows an event that is not known. */
 async function untilFoundOut(watch: Watch, publishOne: () => void): Promise<void> {
   const deadlineMs = performance.now() + PATIENCE.timeout
@@ -141,9 +87,4 @@ async function untilFoundOut(watch: Watch, publishOne: () => void): Promise<void
 function offencesOf(watch: Watch): readonly number[] {
   const relays = watch.relays()
   return INVENTORS.map((url) => relays.find((relay) => relay.url === url)?.offences['too-many-keys'] ?? 0)
-}
-
-function figuresOf(watch: Watch, { urls }: WatchedNetwork): Figures | undefined {
-  const kept = watch.snapshot('all')
-  return kept === undefined ? undefined : snapshotFigures(kept.snapshot, urls)
 }

@@ -1,9 +1,15 @@
 /** The observatory in the hands of its operator: by the command line, by `/metrics`, by `stoa doctor`; and people's own keys. */
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { authorizationOf, httpAuthEvent } from '../conformance/kit/http-auth.ts'
 import { authorNamed, eventBy } from './authors.ts'
-import { relayNames, startWatchedNetwork, watching } from './observatory/watched-network.ts'
-import { Stage, type StoaProcess } from './stoa-process.ts'
+import { untilCounted } from './observatory/ask-figures.ts'
+import {
+  relayNames,
+  startWatchedNetwork,
+  type WatchedNetwork,
+  watching,
+} from './observatory/watched-network.ts'
+import { Stage, type StoaEnvironment, type StoaProcess } from './stoa-process.ts'
 
 vi.setConfig({ testTimeout: 240_000 })
 
@@ -13,23 +19,66 @@ const alice = authorNamed('alice')
 const mallory = authorNamed('mallory')
 
 const stage = new Stage()
-afterEach(({ task }) => stage.end({ hasFailed: task.result?.state === 'fail' }))
+let hasFailed = false
+afterEach(({ task }) => {
+  hasFailed ||= task.result?.state === 'fail'
+})
+afterAll(() => stage.end({ hasFailed }))
 
-test('an operator sees the network, leaves a relay alone, exports, and is told when something is wrong', async () => {
-  const urls = await relayNames(RELAYS)
-  const network = await startWatchedNetwork(urls.map((url) => ({ url })))
+let urls: readonly string[]
+let network: WatchedNetwork
+let env: StoaEnvironment
+let stoa: StoaProcess
+beforeAll(async () => {
+  urls = await relayNames(RELAYS)
+  network = await startWatchedNetwork(urls.map((url) => ({ url })))
   stage.atEnd(() => void network.stop())
   network.publish(
     Array.from({ length: 50 }, (_, n) => ({ event: eventBy(alice, { content: `note ${n}` }), urls })),
   )
-  const env = {
-    ...watching(stage, network.loopback.addresses),
-    STOA_OBSERVATORY__SNAPSHOT_SECONDS: '10',
-  }
-  const stoa = await stage.start({ hasOffice: true, env })
+  env = { ...watching(stage, network.loopback.addresses), STOA_OBSERVATORY__SNAPSHOT_SECONDS: '10' }
+  stoa = await stage.start({ hasOffice: true, env })
+})
+
+test('people subscribe their own API keys from their credit, and nobody those of others', async () => {
+  const path = '/api/v1/stats/subscription'
+  const made = await vi.waitFor(async () => {
+    const wish = { name: 'the bot', scopes: ['stats:read'] }
+    const answer = await send(stoa, alice, 'POST', '/api/auth/keys/create', wish)
+    expect(answer).toMatchObject({ status: 200 })
+    return answer
+  }, PATIENCE)
+  const { id } = made.json as { readonly id: string }
+  await vi.waitFor(
+    async () =>
+      expect(await send(stoa, alice, 'GET', `${path}?key=${id}`)).toMatchObject({
+        status: 200,
+        json: { key: { id, name: 'the bot' }, tier: 'free', subscription: null },
+      }),
+    PATIENCE,
+  )
+  expect(await send(stoa, mallory, 'GET', `${path}?key=${id}`)).toMatchObject({ status: 404 })
+  expect(await send(stoa, alice, 'POST', path, { key: id, tier: 'plus' })).toMatchObject({
+    status: 402,
+    json: { error: { code: 'SHORT_FUNDS' } },
+  })
+  expect(await stage.ask(stoa, 'observatory', 'tier', 'show', id)).toMatchObject({
+    keyId: id,
+    owner: alice.pubkey,
+    tier: 'free',
+  })
+  const short = await run(stoa, 'tier', 'subscribe', id, 'plus')
+  expect(short).toMatchObject({ code: 2, stderr: expect.stringContaining('relay credit is less') })
+  const docs: unknown = await (await fetch(stoa.httpUrl('/api/v1/docs/openapi.json'))).json()
+  expect(docs).toMatchObject({ paths: { [path]: { get: {}, post: {}, delete: {} } } })
+})
+
+test('an operator sees the network, leaves a relay alone, exports, and is told when something is wrong', async () => {
   expect(stoa.stdout).toMatch(/^ {2}observatory {2}the network, by up to 16 connections$/m)
   const ask = (...words: readonly string[]) => stage.ask(stoa, 'observatory', ...words)
 
+  // Asking the program itself costs nothing; a command is a process of its own, which would only keep it waiting.
+  await untilCounted(stoa, network)
   // One more than were named: our own relay.
   await vi.waitFor(
     async () =>
@@ -104,46 +153,12 @@ test('an operator sees the network, leaves a relay alone, exports, and is told w
   })
 })
 
-test('people subscribe their own API keys from their credit, and nobody those of others', async () => {
-  const stoa = await stage.start({ hasOffice: true, env: { STOA_OBSERVATORY__WATCH: 'own' } })
-  const path = '/api/v1/stats/subscription'
-  const made = await vi.waitFor(async () => {
-    const wish = { name: 'the bot', scopes: ['stats:read'] }
-    const answer = await send(stoa, alice, 'POST', '/api/auth/keys/create', wish)
-    expect(answer).toMatchObject({ status: 200 })
-    return answer
-  }, PATIENCE)
-  const { id } = made.json as { readonly id: string }
-  await vi.waitFor(
-    async () =>
-      expect(await send(stoa, alice, 'GET', `${path}?key=${id}`)).toMatchObject({
-        status: 200,
-        json: { key: { id, name: 'the bot' }, tier: 'free', subscription: null },
-      }),
-    PATIENCE,
-  )
-  expect(await send(stoa, mallory, 'GET', `${path}?key=${id}`)).toMatchObject({ status: 404 })
-  expect(await send(stoa, alice, 'POST', path, { key: id, tier: 'plus' })).toMatchObject({
-    status: 402,
-    json: { error: { code: 'SHORT_FUNDS' } },
-  })
-  expect(await stage.ask(stoa, 'observatory', 'tier', 'show', id)).toMatchObject({
-    keyId: id,
-    owner: alice.pubkey,
-    tier: 'free',
-  })
-  const short = await run(stoa, 'tier', 'subscribe', id, 'plus')
-  expect(short).toMatchObject({ code: 2, stderr: expect.stringContaining('relay credit is less') })
-  const docs: unknown = await (await fetch(stoa.httpUrl('/api/v1/docs/openapi.json'))).json()
-  expect(docs).toMatchObject({ paths: { [path]: { get: {}, post: {}, delete: {} } } })
-})
-
 test('where it is switched off, the operator is told so', async () => {
-  const stoa = await stage.start({ hasOffice: true })
-  expect(stoa.stdout).toMatch(/^ {2}observatory {2}off /m)
+  const silent = await stage.start({ hasOffice: true })
+  expect(silent.stdout).toMatch(/^ {2}observatory {2}off /m)
   await vi.waitFor(
     async () =>
-      expect(await run(stoa, 'show')).toMatchObject({
+      expect(await run(silent, 'show')).toMatchObject({
         code: 1,
         stderr: expect.stringContaining('observatory.watch = "off"'),
       }),

@@ -15,7 +15,7 @@ import {
 import { Stage } from './stoa-process.ts'
 
 const IS_LONG = process.env.STOA_LONG === '1'
-const OUTAGE_MS = IS_LONG ? 60_000 : 10_000
+const OUTAGE_MS = IS_LONG ? 60_000 : 4_000
 /** While fresh events come; one more before. */
 const KILLS = IS_LONG ? 7 : 1
 const RELAYS = 60

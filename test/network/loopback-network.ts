@@ -19,7 +19,7 @@ export interface LoopbackRelayFacts {
   readonly url: string
   /** Its NIP-11 document. */
   readonly information?: Readonly<Record<string, unknown>>
-  /** How long it thinks before it answers. */
+  /** How long it thinks before it answers, pings too: as if it were so far away. */
   readonly latencyMs?: number
   /** The most events it shows for one filter. */
   readonly maxLimit?: number
@@ -76,6 +76,7 @@ class LoopbackRelay {
     socket.on('close', () => this.#clients.delete(client))
     socket.on('error', () => socket.terminate())
     socket.on('message', (data: Buffer) => this.#afterThinking(() => this.#answer(client, data)))
+    socket.on('ping', (data: Buffer) => this.#afterThinking(() => socket.pong(data)))
   }
 
   publish(event: NostrEvent): void {
@@ -160,6 +161,8 @@ export async function startLoopbackNetwork(relays: readonly LoopbackRelayFacts[]
     noServer: true,
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
+    // Pings are answered as late as everything else.
+    autoPong: false,
   })
   server.on('upgrade', (request, socket, head) => {
     const relay = byPath.get(request.url ?? '')

@@ -81,7 +81,8 @@ export const DEFAULT_LIMITS: CollectorLimits = {
   burstBytes: 64 * 1_048_576,
   atOnceMs: 5_000,
   stableMs: 60_000,
-  proveMs: 30_000,
+  // Longer than an answer may take, so that one that does not come is what it is left for.
+  proveMs: 45_000,
   pollMs: 60_000,
   slowerMs: 60_000,
   maxOffencePointsPerHour: 1_000,

@@ -30,6 +30,7 @@ const ENDS: Readonly<Record<Misbehaviour, { readonly offence?: Offence; readonly
   'other-filters': { offence: 'not-asked-for', isLeft: false },
   'long-messages': { offence: 'message-too-long', isLeft: true },
   'endless-stream': { offence: 'endless-stream', isLeft: true },
+  'endless-pieces': { offence: 'endless-stream', isLeft: true },
   'future-dates': { offence: 'future-date', isLeft: false },
   'absurd-dates': { offence: 'absurd-date', isLeft: false },
   // Whether there are too many is known to the intake alone.

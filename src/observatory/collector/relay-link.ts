@@ -12,6 +12,10 @@ import type { RelayRoute } from './relay-route.ts'
 
 /** A relay that does not answer our close must not keep the socket. */
 const CLOSE_TIMEOUT_MS = 1_000
+/** Reads from the socket that one message may take: Tor brings a mebibyte in some two thousand. */
+const MAX_PIECES = 4_096
+/** Frames of one message (RFC 6455, 5.4). */
+const MAX_FRAGMENTS = 1_024
 
 export interface LinkHandlers {
   /** @param tookMs from the first packet to the end of the handshake. */
@@ -46,6 +50,9 @@ export class RelayLink {
       skipUTF8Validation: true,
       followRedirects: false,
       maxPayload: maxMessageBytes,
+      // A message that comes byte by byte costs hundreds of bytes of memory for each.
+      maxBufferedChunks: MAX_PIECES,
+      maxFragments: MAX_FRAGMENTS,
       finishRequest: (request) => {
         request.once('socket', (socket) => {
           socket.once('connect', () => {

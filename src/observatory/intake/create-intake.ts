@@ -27,6 +27,8 @@ export interface IntakeDeps {
   readonly zapSigners?: ZapSigners
   /** Without it every event is verified that this process has not seen. */
   readonly shared?: SharedSeen
+  /** Kinds that are verified and told of (`onEvent`), and make no observation: what relays are discovered by. */
+  readonly uncounted?: ReadonlySet<number>
 }
 
 /** Makes the way from the bytes of relays to observations. */
@@ -250,6 +252,11 @@ class Intake implements ObservationIntake {
     const batch = this.#batch
     const seenAt = this.#clock.nowSeconds()
     const { createdAt, client, zapMsat } = seen
+    const offence = dateOffence(createdAt, seenAt)
+    // Counted apart by the engine, and against the relay here.
+    if (offence !== undefined) feed.offend(offence)
+    const answer = offence === undefined ? createdAt : REFUSED
+    if (this.#deps.uncounted?.has(seen.kind) === true) return answer
     const row = batch.addRow()
     batch.relay[row] = feed.relay
     batch.eventHigh[row] = high
@@ -269,11 +276,7 @@ class Intake implements ObservationIntake {
     const rows = row + 1
     if (rows > this.#limits.maxRows) this.#isFull = true
     if (rows === this.#noticeRows) this.#onRows?.()
-    // Counted apart by the engine, and against the relay here.
-    const offence = dateOffence(createdAt, seenAt)
-    if (offence === undefined) return createdAt
-    feed.offend(offence)
-    return REFUSED
+    return answer
   }
 
   #find(event: NostrEvent): boolean {

@@ -154,6 +154,21 @@ test('each event is handed on once, after it was verified', async () => {
   expect(heard).toEqual([event])
 })
 
+test('what is only listened to is verified, handed on once, and no observation of anybody', async () => {
+  const intake = await testIntake({ uncounted: new Set([30_166]) })
+  const heard: NostrEvent[] = []
+  intake.onEvent((event) => heard.push(event))
+  const event = await signedEvent({ kind: 30_166 })
+  expect(intake.take(testFeed(1), frameOf({ ...event, sig: '0'.repeat(128) }))).toBe(-1)
+  for (const relay of [1, 2]) expect(intake.take(testFeed(relay), frameOf(event))).toBe(NOW_SECONDS)
+  const late = await signedEvent({ kind: 30_166, created_at: NOW_SECONDS + 1_000 })
+  const feed = testFeed(3)
+  expect(intake.take(feed, frameOf(late))).toBe(-1)
+  expect(feed.offences).toEqual(['future-date'])
+  expect(heard).toEqual([event, late])
+  expect(intake.takeBatch().count).toBe(0)
+})
+
 test('it is full when more rows wait than may, takes what was read already, and says when it is empty', async () => {
   const intake = await testIntake({ limits: { maxRows: 2 } })
   const frame = frameOf(await signedEvent())

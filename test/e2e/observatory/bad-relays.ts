@@ -26,6 +26,7 @@ export const OFFENCES_OF: Readonly<Record<Misbehaviour, readonly Offence[]>> = {
   'other-filters': ['not-asked-for'],
   'long-messages': ['message-too-long'],
   'endless-stream': ['endless-stream'],
+  'endless-pieces': ['endless-stream'],
   'future-dates': ['future-date'],
   'absurd-dates': ['absurd-date'],
   // It takes an hour until it is sure that nobody else shows these authors.

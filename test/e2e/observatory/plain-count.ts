@@ -18,15 +18,22 @@ export interface RelayFigures {
 }
 
 /** Kinds that are counted when the configuration says nothing else. */
-const KINDS: ReadonlySet<number> = new Set([0, 1, 3, 7, 9735, 30023, 10002])
+const DEFAULT_KINDS: readonly number[] = [0, 1, 3, 7, 9735, 30023, 10002]
+/** Their authors are made for one event and thrown away (NIP-EE, NIP-59). */
+const THROWAWAY_KINDS: ReadonlySet<number> = new Set([445, 1059])
 
 export class PlainCount {
+  readonly #isCounted: (kind: number) => boolean
   readonly #all = new Map<string, NostrEvent>()
   readonly #byRelay = new Map<string, Map<string, NostrEvent>>()
 
+  constructor(kinds: readonly number[] | 'all' = DEFAULT_KINDS) {
+    this.#isCounted = (kind) => kinds === 'all' || kinds.includes(kind)
+  }
+
   /** These relays have the event. Without any it is somewhere else, and counts once. */
   give(event: NostrEvent, urls: readonly string[]): void {
-    if (!KINDS.has(event.kind)) return
+    if (!this.#isCounted(event.kind)) return
     this.#all.set(event.id, event)
     for (const url of urls) {
       const events = this.#byRelay.get(url) ?? new Map<string, NostrEvent>()
@@ -43,7 +50,8 @@ export class PlainCount {
 function figuresOf(events: ReadonlyMap<string, NostrEvent>): RelayFigures {
   const kinds: Record<string, number> = {}
   for (const { kind } of events.values()) kinds[kind] = (kinds[kind] ?? 0) + 1
-  const users = new Set([...events.values()].map(({ pubkey }) => pubkey))
+  const byUsers = [...events.values()].filter(({ kind }) => !THROWAWAY_KINDS.has(kind))
+  const users = new Set(byUsers.map(({ pubkey }) => pubkey))
   return { events: events.size, users: users.size, kinds }
 }
 

@@ -31,9 +31,13 @@ export async function relayNames(count: number): Promise<readonly string[]> {
   return names
 }
 
-export async function startWatchedNetwork(relays: readonly LoopbackRelayFacts[]): Promise<WatchedNetwork> {
+/** @param kinds that are counted; as the configuration has them when absent. */
+export async function startWatchedNetwork(
+  relays: readonly LoopbackRelayFacts[],
+  kinds?: readonly number[] | 'all',
+): Promise<WatchedNetwork> {
   const loopback = await startLoopbackNetwork(relays)
-  const count = new PlainCount()
+  const count = new PlainCount(kinds)
   return {
     urls: relays.map(({ url }) => url),
     loopback,
@@ -51,13 +55,17 @@ export async function startWatchedNetwork(relays: readonly LoopbackRelayFacts[])
 
 /** Settings with which a program watches these relays and no others. */
 export function watching(stage: Stage, addresses: ReadonlyMap<string, string>): StoaEnvironment {
+  return { ...reaching(stage, addresses), STOA_OBSERVATORY__SEEDS: [...addresses.keys()].join(',') }
+}
+
+/** Settings with which a program can watch these relays and no others, once it has heard of them. */
+export function reaching(stage: Stage, addresses: ReadonlyMap<string, string>): StoaEnvironment {
   const addressFile = join(stage.folder(), 'addresses')
   writeFileSync(addressFile, [...addresses].map(([url, address]) => `${url} ${address}\n`).join(''))
   return {
     STOA_OBSERVATORY__WATCH: 'network',
     STOA_OBSERVATORY__ADDRESS_FILE: addressFile,
     STOA_OBSERVATORY__SEED_LIST: 'false',
-    STOA_OBSERVATORY__SEEDS: [...addresses.keys()].join(','),
     STOA_OBSERVATORY__DISCOVER: 'false',
     STOA_OBSERVATORY__BACKFILL_HOURS: '0',
     STOA_OBSERVATORY__MAX_CONNECTIONS: String(addresses.size + 10),

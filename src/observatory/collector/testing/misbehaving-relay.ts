@@ -28,6 +28,8 @@ export const MISBEHAVIOURS = [
   'long-messages',
   /** Stored events without an end. */
   'endless-stream',
+  /** A message of ever more frames. */
+  'endless-pieces',
   'future-dates',
   'absurd-dates',
   /** Each event by another key. */
@@ -236,7 +238,7 @@ class TestRelay implements MisbehavingRelay {
     }
     open.set(id, filters)
     this.#misbehave(socket, id, filters)
-    if (misbehaviour === 'endless-stream') return
+    if (misbehaviour === 'endless-stream' || misbehaviour === 'endless-pieces') return
     for (const event of this.#answer(filters)) say(socket, 'EVENT', id, event)
     if (misbehaviour !== 'no-eose') say(socket, 'EOSE', id)
     if (!closesAfterStored) return
@@ -264,6 +266,7 @@ class TestRelay implements MisbehavingRelay {
     if (misbehaviour === 'many-keys' && !isPage) this.#invent(socket, id, spoiledPerAnswer)
     if (misbehaviour === 'garbage') socket.send(Buffer.from([1, 2, 3]), { binary: true })
     if (misbehaviour === 'floods') this.#stream(socket, () => '["NOTICE","and another thing"]')
+    if (misbehaviour === 'endless-pieces') this.#stream(socket, () => ' ', { fin: false })
     if (misbehaviour === 'endless-stream') {
       const [first = eventOfNewKey({})] = this.#answer(filters)
       this.#stream(socket, () => JSON.stringify(['EVENT', id, first]))
@@ -279,11 +282,12 @@ class TestRelay implements MisbehavingRelay {
     }
   }
 
-  #stream(socket: WebSocket, next: () => string): void {
+  #stream(socket: WebSocket, next: () => string, options = { fin: true }): void {
     const text = next()
     const pump = () => {
       if (socket.readyState !== socket.OPEN) return
-      for (let sent = 0; sent < 200 && socket.bufferedAmount < MAX_BUFFERED_BYTES; sent++) socket.send(text)
+      for (let sent = 0; sent < 200 && socket.bufferedAmount < MAX_BUFFERED_BYTES; sent++)
+        socket.send(text, options)
       setTimeout(pump, 1).unref()
     }
     pump()
