@@ -101,6 +101,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   'interledger/ping': { destination: 'test.memory' },
   'interledger/peers/close': { id: 'bob' },
   observatory: {},
+  'observatory/begin-anew': {},
   'observatory/relays/add': { url: 'wss://other.example' },
   'observatory/relays/refuse': { url: 'wss://bad.example', why: 'it lies' },
   'observatory/relays': { refused: true, state: 'refused', limit: 10 },

@@ -123,6 +123,8 @@ export async function startTestApi(
     },
     close: async () => {
       socket.close()
+      // Clients keep connections open, and open some beforehand; nobody is asked for anything any more.
+      server.app.server.closeAllConnections()
       await server.close()
       deps.live?.close()
     },
