@@ -101,6 +101,10 @@ function addApi(
             .send({ error: { code: 'NO_FIGURES', message: 'None yet.' } })
         }
       })
+      // As the program has it: browsers may show an answer while they ask for the next one.
+      stats.addHook('onSend', async (_request, reply) => {
+        reply.header('cache-control', 'public, max-age=1, stale-while-revalidate=60')
+      })
       stats.get<RangeQuery>('/full/:range', async ({ params: { range } }) => fullBody(range))
       stats.get<RangeQuery>('/overview', async ({ query: { range = '24h' } }) => fullBody(range).overview)
       stats.get<RangeQuery>('/recommendations', async ({ query: { pubkey = '' } }) =>

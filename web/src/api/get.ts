@@ -16,6 +16,9 @@ export async function get<T extends object>(path: string, aborted?: AbortSignal)
   try {
     const response = await fetch(`/api/v1${path}`, {
       headers: { accept: 'application/json' },
+      // Answers may be kept and shown while they are asked again: that is for others. Here each is asked for, which costs nothing
+      // where it is the same.
+      cache: 'no-cache',
       signal: aborted === undefined ? timeout : AbortSignal.any([aborted, timeout]),
     })
     noteServerDate(response.headers.get('date'), Date.now())
