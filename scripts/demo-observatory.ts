@@ -149,7 +149,8 @@ async function run(): Promise<void> {
         STOA_OBSERVATORY__SEEDS: urls.join(','),
         STOA_OBSERVATORY__DISCOVER: 'false',
         STOA_OBSERVATORY__BACKFILL_HOURS: '0',
-        STOA_OBSERVATORY__MAX_CONNECTIONS: String(urls.length),
+        // A twentieth is kept for relays that have not answered yet.
+        STOA_OBSERVATORY__MAX_CONNECTIONS: String(Math.ceil(urls.length * 1.1)),
       },
     },
   )
