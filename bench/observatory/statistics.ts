@@ -9,7 +9,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ObservationBatch, RANGES, type Range, type RelayReport } from '../../src/observatory/index.ts'
 import { StatisticsEngine } from '../../src/observatory/statistics/index.ts'
-import { randomNumbers } from '../../src/observatory/statistics/testing/index.ts'
+import { randomNumbers, relayReport } from '../../src/observatory/statistics/testing/index.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -141,37 +141,32 @@ function flush(): void {
 
 /** Latencies and uptime of a day of every relay. */
 function reportsOfDay(atSeconds: number): RelayReport[] {
-  return Array.from({ length: relays }, (_, relay) => ({
-    relay: relay + 1,
-    atSeconds,
-    state: 'live' as const,
-    watchedSeconds: 86_400,
-    connectedSeconds: 80_000,
-    openMs: [],
-    readMs: Array.from({ length: 20 }, () => 50 + below(400)),
-    pingMs: Array.from({ length: 100 }, () => 20 + below(200)),
-    offences: { 'not-json': below(3) },
-    isProven: true,
-    failures: 0,
-    nextTrySeconds: 0,
-  }))
+  return Array.from({ length: relays }, (_, relay) =>
+    relayReport({
+      relay: relay + 1,
+      atSeconds,
+      watchedSeconds: 86_400,
+      connectedSeconds: 80_000,
+      readMs: Array.from({ length: 20 }, () => 50 + below(400)),
+      pingMs: Array.from({ length: 100 }, () => 20 + below(200)),
+      offences: { 'not-json': below(3) },
+    }),
+  )
 }
 
 function reportsOfCandidates(): RelayReport[] {
-  return Array.from({ length: candidates }, (_, n) => ({
-    relay: relays + n + 1,
-    atSeconds: NOW_SECONDS,
-    state: 'waiting' as const,
-    watchedSeconds: 0,
-    connectedSeconds: 0,
-    openMs: [],
-    readMs: [],
-    pingMs: [],
-    offences: {},
-    isProven: false,
-    failures: 3,
-    nextTrySeconds: NOW_SECONDS + 86_400,
-  }))
+  return Array.from({ length: candidates }, (_, n) =>
+    relayReport({
+      relay: relays + n + 1,
+      atSeconds: NOW_SECONDS,
+      state: 'waiting',
+      watchedSeconds: 0,
+      connectedSeconds: 0,
+      isProven: false,
+      failures: 3,
+      nextTrySeconds: NOW_SECONDS + 86_400,
+    }),
+  )
 }
 
 /** The median of each range, asked for after every second in which something was counted. */

@@ -1,7 +1,7 @@
 /** For tests that need an operator without a program behind it. */
 export { createMemoryAccounts, type MemoryAccounts } from './memory-accounts.ts'
+export { API_KEY_ID } from './memory-observatory-desk.ts'
 export {
-  API_KEY_ID,
   createMemoryOperator,
   FAILED_JOBS,
   heldEvent,

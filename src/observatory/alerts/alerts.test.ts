@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { Outcome, Refusal } from '../../kernel/index.ts'
 import type { Database } from '../../platform/database/index.ts'
 import { testDatabase } from '../../platform/database/testing/index.ts'
+import type { Jobs } from '../../platform/jobs/index.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { AlertMail, AlertMessage, AlertRule, NewAlertRule, OpenAlertsDeps, Topic } from './index.ts'
 import {
@@ -14,6 +15,7 @@ import {
   openTestAlerts,
   type Receiver,
   startReceiver,
+  startTestJobs,
   type TestAlerts,
   testRelay,
   testSnapshot,
@@ -81,6 +83,31 @@ function must<T>(outcome: Outcome<T, Refusal>): T {
   if (outcome.ok) return outcome.value
   throw new Error(outcome.refusal.text)
 }
+
+test('alerts that cannot work on both of their queues work on none, as another would begin them twice', async () => {
+  const jobs = await startTestJobs(database)
+  const working: string[] = []
+  const ended: string[] = []
+  const failing: Jobs = {
+    ...jobs,
+    work: async (queue, handler, options) => {
+      if (working.length === 1) throw new Error('the database is away')
+      working.push(queue.name)
+      const end = await jobs.work(queue, handler, options)
+      return async () => {
+        ended.push(queue.name)
+        await end()
+      }
+    },
+  }
+  try {
+    await expect(open({ jobs: failing })).rejects.toThrow('the database is away')
+    expect(ended).toEqual(working)
+    expect(ended).toHaveLength(1)
+  } finally {
+    await jobs.stop()
+  }
+})
 
 test('a rule that fires is told to its webhook with a signature that the code of the README takes, and once when it clears', async () => {
   await open()

@@ -94,15 +94,21 @@ function takeFirst(waiting: Map<Range, Snapshot>): Snapshot | undefined {
   return undefined
 }
 
+/** Both queues, or none of them: whoever tries again begins with nothing. */
 async function startSending(context: AlertsContext, stopping: AbortSignal): Promise<void> {
   const { jobs, limits } = context
   const { pollSeconds } = limits
-  await jobs.work(WEBHOOK_QUEUE, (job) => runWebhookJob(context, job, stopping), {
+  const endWebhooks = await jobs.work(WEBHOOK_QUEUE, (job) => runWebhookJob(context, job, stopping), {
     concurrency: WEBHOOKS_AT_ONCE,
     pollSeconds,
   })
-  await jobs.work(NOTICE_QUEUE, (job) => runNoticeJob(context, job), {
-    concurrency: NOTICES_AT_ONCE,
-    pollSeconds,
-  })
+  try {
+    await jobs.work(NOTICE_QUEUE, (job) => runNoticeJob(context, job), {
+      concurrency: NOTICES_AT_ONCE,
+      pollSeconds,
+    })
+  } catch (error) {
+    await endWebhooks()
+    throw error
+  }
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../platform/database/index.ts'
 import { migrateWithData, testDatabase } from '../../platform/database/testing/index.ts'
 import { ObservationBatch } from '../observation-batch.ts'
+import { relayReport } from '../statistics/testing/index.ts'
 import { type Db, tableDirectory } from './index.ts'
 import { KnownRelays } from './known-relays.ts'
 import { insertRelays } from './table-directory.ts'
@@ -151,20 +152,7 @@ test('the engine is not told of what was given up, unless a delivery is about it
   const known = new KnownRelays(db, plainEngines.create())
   await known.look()
   expect([known.count, known.has(1), known.has(2)]).toEqual([1, false, true])
-  const report = {
-    relay: 1,
-    atSeconds: 1,
-    state: 'waiting' as const,
-    watchedSeconds: 0,
-    connectedSeconds: 0,
-    openMs: [],
-    readMs: [],
-    pingMs: [],
-    offences: {},
-    isProven: false,
-    failures: 9,
-    nextTrySeconds: 2,
-  }
+  const report = relayReport({ state: 'waiting', isProven: false, failures: 9 })
   const nothing = new ObservationBatch()
   expect(known.knowsAllOf(nothing, [report])).toBe(false)
   await known.look()

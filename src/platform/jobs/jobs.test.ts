@@ -214,6 +214,19 @@ test('jobs of a worker that was killed run again, and each has its effect exactl
   expect(await effects()).toEqual(words)
 })
 
+test('whoever ends the work on a queue does no job of it any more, and another begins anew', async () => {
+  const jobs = await start()
+  const end = await jobs.work(EFFECTS, async (job) => doEffect(database, job), { pollSeconds: 1 })
+  await jobs.enqueue(undefined, EFFECTS, { word: 'before' })
+  await vi.waitFor(async () => expect(await effects()).toEqual(['before']), PATIENCE)
+  await end()
+  await jobs.enqueue(undefined, EFFECTS, { word: 'after' })
+  const done: string[] = []
+  await jobs.work(EFFECTS, async (job) => void done.push(job.data.word), { pollSeconds: 1 })
+  await vi.waitFor(() => expect(done).toEqual(['after']), PATIENCE)
+  expect(await effects()).toEqual(['before'])
+})
+
 test('what was given up is shown by pages, and one of it is tried again or forgotten', async () => {
   const queue = { ...EFFECTS, maxRetries: 0 }
   const jobs = await start({ queues: [queue] })
@@ -350,8 +363,8 @@ async function untilScheduleComesDue(): Promise<readonly string[]> {
   }
 }
 
-function work(jobs: Jobs, on: Database = database): Promise<void> {
-  return jobs.work(EFFECTS, (job) => doEffect(on, job), { pollSeconds: 1 })
+async function work(jobs: Jobs, on: Database = database): Promise<void> {
+  await jobs.work(EFFECTS, (job) => doEffect(on, job), { pollSeconds: 1 })
 }
 
 async function effects(on: Database = database): Promise<readonly string[]> {

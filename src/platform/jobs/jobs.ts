@@ -32,8 +32,12 @@ export interface Jobs {
     data: T,
     options?: EnqueueOptions,
   ): Promise<boolean>
-  /** Starts to do the jobs of a queue in this process. */
-  work<T extends object>(queue: JobQueue<T>, handler: JobHandler<T>, options?: WorkOptions): Promise<void>
+  /** Starts to do the jobs of a queue in this process. @returns how to end that; what is under way is waited for. */
+  work<T extends object>(
+    queue: JobQueue<T>,
+    handler: JobHandler<T>,
+    options?: WorkOptions,
+  ): Promise<() => Promise<void>>
   /** Puts a job into the queue by the clock, once for all processes; the same key again changes the schedule. */
   schedule<T extends object>(
     queue: JobQueue<T>,
@@ -176,7 +180,7 @@ export async function startJobs(deps: JobsDeps): Promise<Jobs> {
       // A batch of one makes the runner wait out its polling interval after each job.
       const batchSize = Math.max(MIN_BATCH_SIZE, Math.ceil(concurrency / BATCHES))
       const localConcurrency = Math.max(1, Math.floor(concurrency / batchSize))
-      await boss.work(
+      const id = await boss.work(
         known(queue),
         {
           pollingIntervalSeconds: pollSeconds,
@@ -189,6 +193,7 @@ export async function startJobs(deps: JobsDeps): Promise<Jobs> {
         },
         (batch) => runBatch(boss, queue, handler, batch, logger),
       )
+      return () => boss.offWork(queue.name, { id, wait: true })
     },
     schedule: (queue, cron, data, { key = '', timeZone = 'UTC' } = {}) =>
       boss.schedule(known(queue), cron, bounded(data), { tz: timeZone, key, missed: 'once' }),
